@@ -1,0 +1,1 @@
+"""A discrete-event test bench that runs the `fiscal` engine in virtual time."""
