@@ -113,7 +113,8 @@ Outcome = Recorded | ShiftOpened | ShiftClosed | ClockSet | Seen | Found | Refus
 class Attempt:
     """What a driver needs to find again, after a crash, what it may have made.
 
-    ``mark`` is 16 characters derived from the receipt's key, written into the document (tag 1192), so that a document can be told to be ours.
+    ``mark`` is 16 characters derived from the receipt's key, written into
+    the document (tag 1192), so that a document can be told to be ours.
     """
 
     mark: str
