@@ -80,6 +80,18 @@ class Reissued:
 
 
 @dataclass(frozen=True, slots=True)
+class Orphaned:
+    """A document turned up for a receipt that was reissued elsewhere: it gets a return receipt of its own (``return_key``)."""
+
+    kind: ClassVar[str] = "orphaned"
+    key: str
+    attempt: int
+    register: str
+    recorded: Recorded
+    return_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Retried:
     """A person sent a receipt that was set aside back into the queue."""
 
@@ -128,6 +140,7 @@ Record = (
     | Documented
     | SetAside
     | Reissued
+    | Orphaned
     | Retried
     | Cancelled
     | Confirmed
@@ -142,6 +155,7 @@ KINDS: dict[str, type[Record]] = {
         Documented,
         SetAside,
         Reissued,
+        Orphaned,
         Retried,
         Cancelled,
         Confirmed,

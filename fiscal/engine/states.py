@@ -19,7 +19,7 @@ CANCELLED = "cancelled"  # taken back before any register saw it
 
 RECEIPT: dict[str, dict[str, str]] = {
     ACCEPTING: {"committed": QUEUED},
-    QUEUED: {"assign": ASSIGNED, "cancel": CANCELLED, "refused_everywhere": SET_ASIDE},
+    QUEUED: {"assign": ASSIGNED, "cancel": CANCELLED, "refused_everywhere": SET_ASIDE, "found": RECORDED},
     ASSIGNED: {"committed": PRINTING, "commit_failed": QUEUED},
     PRINTING: {
         "recorded": RECORDED,
@@ -55,41 +55,18 @@ REGISTER: dict[str, dict[str, str]] = {
     DOWN: {"probe": PROBING, "ask": ASKING},
 }
 
-# The shift of a register.
+# The shift of a register, as far as the engine knows. "seen_..." is what the register itself said when asked.
 SHIFT_UNKNOWN = "unknown"
 SHIFT_CLOSED = "closed"
 SHIFT_OPEN = "open"
 SHIFT_EXPIRED = "expired"
 
+_SEEN = {"seen_open": SHIFT_OPEN, "seen_closed": SHIFT_CLOSED, "seen_expired": SHIFT_EXPIRED}
 SHIFT: dict[str, dict[str, str]] = {
-    SHIFT_UNKNOWN: {
-        "receipt": SHIFT_OPEN,
-        "z_report": SHIFT_CLOSED,
-        "seen_open": SHIFT_OPEN,
-        "seen_closed": SHIFT_CLOSED,
-        "seen_expired": SHIFT_EXPIRED,
-    },
-    SHIFT_CLOSED: {
-        "receipt": SHIFT_OPEN,
-        "z_report": SHIFT_CLOSED,
-        "seen_open": SHIFT_OPEN,
-        "seen_closed": SHIFT_CLOSED,
-        "seen_expired": SHIFT_EXPIRED,
-    },
-    SHIFT_OPEN: {
-        "receipt": SHIFT_OPEN,
-        "z_report": SHIFT_CLOSED,
-        "seen_open": SHIFT_OPEN,
-        "seen_closed": SHIFT_CLOSED,
-        "seen_expired": SHIFT_EXPIRED,
-    },
-    SHIFT_EXPIRED: {
-        "receipt": SHIFT_OPEN,
-        "z_report": SHIFT_CLOSED,
-        "seen_open": SHIFT_OPEN,
-        "seen_closed": SHIFT_CLOSED,
-        "seen_expired": SHIFT_EXPIRED,
-    },
+    SHIFT_UNKNOWN: {"receipt": SHIFT_OPEN, "z_report": SHIFT_CLOSED, **_SEEN},
+    SHIFT_CLOSED: {"receipt": SHIFT_OPEN, "z_report": SHIFT_CLOSED, **_SEEN},
+    SHIFT_OPEN: {"receipt": SHIFT_OPEN, "z_report": SHIFT_CLOSED, **_SEEN},
+    SHIFT_EXPIRED: {"z_report": SHIFT_CLOSED, **_SEEN},
 }
 
 

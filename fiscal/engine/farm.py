@@ -1,0 +1,204 @@
+"""The farm as the engine remembers it: receipts in hand, registers, and which may serve which.
+
+These are the engine's private notes, kept small and mutable. Everything durable in them can be rebuilt from the journal's records.
+"""
+
+from __future__ import annotations
+
+from heapq import heappush
+
+from fiscal.engine import states
+from fiscal.engine.config import RegisterFacts
+from fiscal.engine.events import Task
+from fiscal.engine.outcomes import Recorded, Seen
+from fiscal.receipt import Receipt
+
+Waiting = list[tuple[int, int, "Entry"]]
+"""A heap: (deadline, arrival number, receipt). That order is the queue discipline everywhere."""
+
+
+class Entry:
+    """A receipt in the engine's care."""
+
+    __slots__ = (
+        "accepted_wall_us",
+        "attempt",
+        "confirmed_wall_us",
+        "deadline_us",
+        "fingerprint",
+        "group",
+        "key",
+        "lines",
+        "mark",
+        "number",
+        "place",
+        "reason",
+        "receipt",
+        "recorded",
+        "recorded_wall_us",
+        "refusals",
+        "register",
+        "state",
+        "waiters",
+    )
+
+    def __init__(
+        self,
+        key: str,
+        number: int,
+        fingerprint: str,
+        receipt: Receipt,
+        mark: str,
+        deadline_us: int,
+        accepted_wall_us: int,
+    ) -> None:
+        self.key = key
+        self.number = number
+        self.fingerprint = fingerprint
+        self.receipt = receipt
+        self.mark = mark
+        self.deadline_us = deadline_us
+        self.accepted_wall_us = accepted_wall_us
+        self.lines = len(receipt.items)
+        self.state = states.ACCEPTING
+        self.group: Group
+        self.register = -1
+        self.place: object = None  # the heap it waits in: a queue entry elsewhere is stale
+        self.attempt = 0
+        self.refusals = 0
+        self.waiters = 1
+        self.reason = ""
+        self.recorded: Recorded | None = None
+        self.recorded_wall_us = 0
+        self.confirmed_wall_us = 0
+
+    def move(self, event: str) -> None:
+        """Follow the table; an event the state does not know is a bug."""
+        self.state = states.RECEIPT[self.state][event]
+
+
+class Doubt:
+    """An attempt whose effect only the drive knows."""
+
+    __slots__ = ("attempt", "entry", "last_document", "reissued")
+
+    def __init__(self, entry: Entry, attempt: int, last_document: int) -> None:
+        self.entry = entry
+        self.attempt = attempt
+        self.last_document = last_document
+        self.reissued = False
+
+
+class Station:
+    """A register in the engine's care."""
+
+    __slots__ = (
+        "available",
+        "backlog_us",
+        "busy_until_us",
+        "close_asked",
+        "close_at_us",
+        "clock_asked",
+        "credit",
+        "detail",
+        "doubt",
+        "drive",
+        "facts",
+        "failures",
+        "groups",
+        "index",
+        "last_document",
+        "load",
+        "probe_asked",
+        "queue",
+        "retry_at_us",
+        "seen",
+        "seen_us",
+        "shift",
+        "shift_number",
+        "shift_opened_us",
+        "state",
+        "task",
+        "task_number",
+        "unconfirmed",
+        "work",
+    )
+
+    def __init__(self, index: int, facts: RegisterFacts) -> None:
+        self.index = index
+        self.facts = facts
+        self.state = states.UNSEEN
+        self.detail = ""
+        self.available = False
+        self.queue: Waiting = []
+        self.groups: list[Group] = []
+        self.load = 0  # receipts waiting for it or in work
+        self.backlog_us = 0  # their estimated time
+        self.busy_until_us = 0
+        self.work: Entry | None = None
+        self.task: Task | None = None
+        self.task_number = 0
+        self.doubt: Doubt | None = None
+        self.last_document = 0
+        self.drive = ""
+        self.shift = states.SHIFT_UNKNOWN
+        self.shift_number = 0
+        self.shift_opened_us: int | None = None
+        self.close_at_us: int | None = None
+        self.close_asked = False
+        self.clock_asked = False
+        self.probe_asked = False
+        self.retry_at_us = 0
+        self.failures = 0
+        self.seen: Seen | None = None
+        self.seen_us = 0
+        self.credit = 0  # of the weighted policy
+        self.unconfirmed: list[Entry] = []  # recorded here, in order, not yet confirmed by the operator
+
+    def move(self, event: str) -> None:
+        """Follow the table; an event the state does not know is a bug."""
+        self.state = states.REGISTER[self.state][event]
+
+    def estimate_us(self, entry: Entry) -> int:
+        """How long this register is expected to need for this receipt."""
+        return self.facts.service_base_us + self.facts.service_line_us * entry.lines
+
+
+class Group:
+    """Receipts with the same who-may: the same entity, taxation system and site, hence the same candidates."""
+
+    __slots__ = ("candidates", "open", "open_regular", "pool", "spare_joined", "turn", "waiting")
+
+    def __init__(self, candidates: tuple[Station, ...]) -> None:
+        self.candidates = candidates
+        self.pool: Waiting = []  # not assigned to any register (yet)
+        self.waiting = 0  # promised receipts no register works on
+        self.turn = -1  # of round robin: the last register chosen
+        self.spare_joined = False
+        self.open: list[Station] = []
+        self.open_regular: list[Station] = []
+
+    def refresh(self) -> None:
+        """Note again which candidates may be given receipts now."""
+        self.open = [station for station in self.candidates if station.available]
+        self.open_regular = [station for station in self.open if not station.facts.spare]
+
+    def eligible(self) -> list[Station]:
+        """Candidates a policy may choose from now: spares only under load, or when nobody else is there."""
+        if self.spare_joined or not self.open_regular:
+            return self.open
+        return self.open_regular
+
+
+def push(heap: Waiting, entry: Entry) -> None:
+    entry.place = heap
+    heappush(heap, (entry.deadline_us, entry.number, entry))
+
+
+def may_serve(facts: RegisterFacts, receipt: Receipt) -> bool:
+    """Who may: the register belongs to the entity, is registered for the taxation system and for the site."""
+    return (
+        facts.entity == receipt.entity
+        and bool(facts.taxation & receipt.taxation)
+        and (not facts.sites or receipt.site in facts.sites)
+    )
