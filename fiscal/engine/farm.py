@@ -36,7 +36,7 @@ class Entry:
         "receipt",
         "recorded",
         "recorded_wall_us",
-        "refusals",
+        "refused_by",
         "register",
         "state",
         "waiters",
@@ -65,7 +65,7 @@ class Entry:
         self.register = -1
         self.place: object = None  # the heap it waits in: a queue entry elsewhere is stale
         self.attempt = 0
-        self.refusals = 0
+        self.refused_by: list[int] = []  # registers, in order
         self.waiters = 1
         self.reason = ""
         self.recorded: Recorded | None = None
@@ -96,9 +96,9 @@ class Station:
         "available",
         "backlog_us",
         "busy_until_us",
+        "clock_asked",
         "close_asked",
         "close_at_us",
-        "clock_asked",
         "credit",
         "detail",
         "doubt",

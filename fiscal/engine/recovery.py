@@ -1,0 +1,147 @@
+"""Recovery: the engine's state out of the journal's records.
+
+An attempt that the journal does not see the end of is *in doubt*: the register may have been sent everything, or nothing. Its drive is asked
+before the receipt goes anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fiscal.engine import records, states
+from fiscal.engine.config import EngineConfig
+from fiscal.engine.dispatch import Dispatch
+from fiscal.engine.farm import Doubt, Entry, Station
+from fiscal.receipt import mark
+
+
+class Rebuilt:
+    """State after replaying ``history``. ``wall_offset_us`` is wall clock minus monotonic clock, now."""
+
+    def __init__(self, config: EngineConfig, history: Iterable[records.Record], wall_offset_us: int) -> None:
+        self.dispatch = Dispatch(config)
+        self.entries: dict[str, Entry] = {}
+        self.arrivals = 0
+        self._offset_us = wall_offset_us
+        self._stations: dict[str, Station] = {
+            station.facts.name: station for station in self.dispatch.stations
+        }
+        self._open: dict[tuple[str, int], records.Attempted] = {}
+        self._reissued: set[tuple[str, int]] = set()
+        apply: dict[type[Any], Callable[[Any], None]] = {
+            records.Accepted: self._accepted,
+            records.Attempted: self._attempted,
+            records.Cleared: self._cleared,
+            records.Documented: self._documented,
+            records.SetAside: self._set_aside,
+            records.Reissued: self._reissue,
+            records.Orphaned: self._orphaned,
+            records.Retried: self._retried,
+            records.Cancelled: self._cancelled,
+            records.Confirmed: self._confirmed,
+            records.ShiftEnded: self._shift_ended,
+        }
+        for record in history:
+            apply[type(record)](record)
+        self._settle()
+
+    def _accepted(self, record: records.Accepted) -> None:
+        entry = Entry(
+            record.key,
+            record.number,
+            record.fingerprint,
+            record.receipt,
+            mark(record.key),
+            record.deadline_wall_us - self._offset_us,
+            record.accepted_wall_us,
+        )
+        entry.state = states.QUEUED
+        self.entries[record.key] = entry
+        self.arrivals = max(self.arrivals, record.number)
+
+    def _attempted(self, record: records.Attempted) -> None:
+        entry = self.entries[record.key]
+        entry.attempt = record.attempt
+        entry.state = states.IN_DOUBT
+        station = self._stations.get(record.register)
+        entry.register = station.index if station else -1
+        self._open[record.key, record.attempt] = record
+
+    def _cleared(self, record: records.Cleared) -> None:
+        if self._open.pop((record.key, record.attempt), None) is not None:
+            entry = self.entries[record.key]
+            entry.state = states.QUEUED
+            entry.reason = record.reason
+
+    def _documented(self, record: records.Documented) -> None:
+        self._open.pop((record.key, record.attempt), None)
+        entry = self.entries[record.key]
+        entry.state = states.RECORDED
+        entry.recorded = record.recorded
+        entry.recorded_wall_us = record.recorded_wall_us
+        station = self._stations.get(record.register)
+        if station is not None:
+            entry.register = station.index
+            station.unconfirmed.append(entry)
+            station.last_document = record.recorded.document
+            station.drive = record.recorded.drive
+            if station.shift_opened_us is None:
+                station.shift_opened_us = record.recorded_wall_us - self._offset_us
+
+    def _set_aside(self, record: records.SetAside) -> None:
+        entry = self.entries[record.key]
+        self._open.pop((record.key, entry.attempt), None)
+        entry.state = states.SET_ASIDE
+        entry.reason = record.reason
+
+    def _reissue(self, record: records.Reissued) -> None:
+        self.entries[record.key].state = states.QUEUED
+        self._reissued.add((record.key, record.attempt))
+
+    def _orphaned(self, record: records.Orphaned) -> None:
+        self._open.pop((record.key, record.attempt), None)
+
+    def _retried(self, record: records.Retried) -> None:
+        self.entries[record.key].state = states.QUEUED
+
+    def _cancelled(self, record: records.Cancelled) -> None:
+        entry = self.entries[record.key]
+        entry.state = states.CANCELLED
+        entry.reason = record.reason
+
+    def _confirmed(self, record: records.Confirmed) -> None:
+        station = self._stations.get(record.register)
+        if station is None:
+            return
+        left = []
+        for entry in station.unconfirmed:
+            assert entry.recorded is not None
+            if entry.recorded.drive != record.drive or entry.recorded.document <= record.document:
+                entry.state = states.CONFIRMED
+                entry.confirmed_wall_us = record.confirmed_wall_us
+            else:
+                left.append(entry)
+        station.unconfirmed = left
+
+    def _shift_ended(self, record: records.ShiftEnded) -> None:
+        station = self._stations.get(record.register)
+        if station is not None:
+            station.shift_opened_us = None
+            station.last_document = record.document
+
+    def _settle(self) -> None:
+        for (key, attempt), record in self._open.items():
+            entry = self.entries[key]
+            station = self._stations.get(record.register)
+            if station is None:
+                entry.reason = f"in doubt at register {record.register!r}, which is not in the configuration"
+                continue
+            station.doubt = Doubt(entry, attempt, record.last_document)
+            station.doubt.reissued = (key, attempt) in self._reissued
+        for entry in self.entries.values():
+            entry.group = self.dispatch.group(entry.receipt)
+            if entry.state == states.QUEUED:
+                self.dispatch.enter(
+                    entry, 0
+                )  # no register is available yet: it waits in the pool of its group
