@@ -101,13 +101,15 @@ def main(source: Path, target: Path) -> None:
         data_page_size=1 << 22,
         dictionary_pagesize_limit=1 << 22,
     )
-    print(f"{len(lines):,} lines, {lines['invoice'].nunique():,} invoices read")
-    for reason, count in dropped.items():
-        print(f"{count:,} lines left out: {reason}")
     orders = table.groupby("invoice")["is_return"].first()
-    print(f"{len(table):,} lines, {len(orders):,} orders written, {int(orders.sum()):,} of them returns")
-    print(f"{lines['invoice'].nunique() - len(orders):,} invoices had nothing else and are gone")
-    print(f"{target.stat().st_size:,} bytes")
+    said = [
+        f"{len(lines):,} lines, {lines['invoice'].nunique():,} invoices read",
+        *(f"{count:,} lines left out: {reason}" for reason, count in dropped.items()),
+        f"{len(table):,} lines, {len(orders):,} orders written, {int(orders.sum()):,} of them returns",
+        f"{lines['invoice'].nunique() - len(orders):,} invoices had nothing else and are gone",
+        f"{target.stat().st_size:,} bytes",
+    ]
+    sys.stdout.write("\n".join(said) + "\n")
 
 
 if __name__ == "__main__":
