@@ -1,0 +1,362 @@
+"""What a receipt is.
+
+A *receipt* is the shop's promise to the buyer and to the state: who sold what, for how much, with which tax, paid how.
+This module holds the vocabulary of 54-FZ as plain values; it knows no register, no clock and no file.
+
+Units: money is an integer number of kopecks (``_kop``); quantities are integer millionths of a unit (``_e6``), the resolution of
+the registers' own commands; dates are `datetime.date`. Nothing here is a float.
+
+A receipt is checked by `validate`, known again by its `fingerprint` (the same request twice gives the same receipt once), found again in a
+drive by its `mark`, and kept in a journal by `to_json` and `from_json`. The rules are in `fiscal.validation`, the rates in `fiscal.vat`.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from base64 import b32encode
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any, Final, NoReturn, TypeVar
+
+from fiscal.parties import normal_phone
+from fiscal.validation import NAME_LENGTH, Invalid, InvalidReceipt, Problem, validate
+from fiscal.vat import Vat
+
+__all__ = [
+    "Buyer",
+    "Correction",
+    "Invalid",
+    "InvalidReceipt",
+    "Item",
+    "Payments",
+    "Problem",
+    "Receipt",
+    "SettlementMethod",
+    "SettlementType",
+    "Taxation",
+    "UnreadableReceipt",
+    "Vat",
+    "canonical",
+    "fingerprint",
+    "from_json",
+    "mark",
+    "normalised",
+    "tidy_name",
+    "to_json",
+    "validate",
+]
+
+
+class SettlementType(enum.IntEnum):
+    """Tag 1054: which way money and goods move."""
+
+    SALE = 1
+    SALE_RETURN = 2
+    PURCHASE = 3
+    PURCHASE_RETURN = 4
+
+
+class SettlementMethod(enum.IntEnum):
+    """Tag 1214: the seven settlement methods."""
+
+    FULL_PREPAYMENT = 1
+    PREPAYMENT = 2
+    ADVANCE = 3
+    FULL_SETTLEMENT = 4
+    PARTIAL_SETTLEMENT_AND_CREDIT = 5
+    TRANSFER_ON_CREDIT = 6
+    CREDIT_PAYMENT = 7
+
+
+class Taxation(enum.IntFlag):
+    """Tags 1055 (exactly one bit) and 1062 (a mask): taxation systems."""
+
+    GENERAL = 1
+    SIMPLIFIED_INCOME = 2
+    SIMPLIFIED_INCOME_MINUS_EXPENSE = 4
+    IMPUTED_INCOME = 8
+    AGRICULTURAL = 16
+    PATENT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a receipt (tag 1059). ``sum_kop`` is authoritative: price times quantity after discounts, to the kopeck."""
+
+    name: str
+    price_kop: int
+    quantity_e6: int
+    sum_kop: int
+    vat: Vat = Vat.NONE
+    method: SettlementMethod = SettlementMethod.FULL_SETTLEMENT
+    subject: int = 1  # tag 1212, 1 = goods
+    unit: int = 0  # tag 2108, 0 = piece (FFD 1.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """How the total is settled, by the five sums of the format (tags 1031, 1081, 1215, 1216, 1217)."""
+
+    cash_kop: int = 0
+    cashless_kop: int = 0
+    prepaid_kop: int = 0
+    credit_kop: int = 0
+    provision_kop: int = 0
+
+    @property
+    def total_kop(self) -> int:
+        return self.cash_kop + self.cashless_kop + self.prepaid_kop + self.credit_kop + self.provision_kop
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Where the electronic receipt goes (tag 1008), and who the buyer is if he says so (1227, 1228)."""
+
+    email: str = ""
+    phone: str = ""
+    name: str = ""
+    inn: str = ""
+
+    @property
+    def contact(self) -> str:
+        return self.email or self.phone
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a correction receipt corrects (tags 1173, 1174 {1178, 1179})."""
+
+    by_order: bool
+    date: str  # ISO date of the corrected settlement
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt as the shop wants it: before any register gave it a number.
+
+    ``entity`` is the tax number (INN) of the legal entity that sells; ``site`` the place of settlement (tag 1187), for a web shop
+    its address; ``electronic`` means nothing is printed and the buyer's contact is obligatory.
+    """
+
+    type: SettlementType
+    items: tuple[Item, ...]
+    payments: Payments
+    taxation: Taxation
+    entity: str
+    site: str
+    buyer: Buyer = field(default_factory=Buyer)
+    cashier: str = ""
+    cashier_inn: str = ""
+    electronic: bool = True
+    internet: bool = True
+    correction: Correction | None = None
+    part: int = 1  # an order too long for one document becomes several receipts: part n ...
+    parts: int = 1  # ... of so many
+
+    @property
+    def total_kop(self) -> int:
+        return sum(item.sum_kop for item in self.items)
+
+
+# --- identity --------------------------------------------------------------------------------------------------------
+
+
+def normalised(receipt: Receipt) -> Receipt:
+    """The same receipt as it is kept: white space in names made single, names cut to 128, the phone in the form E.164.
+
+    For receipts that come from outside, before `validate` and `fingerprint`. A phone that can't be understood stays for `validate` to name.
+    """
+    buyer = receipt.buyer
+    phone = buyer.phone
+    if phone:
+        try:
+            phone = normal_phone(phone)
+        except ValueError:
+            phone = phone.strip()
+    return replace(
+        receipt,
+        items=tuple(replace(item, name=tidy_name(item.name)) for item in receipt.items),
+        site=receipt.site.strip(),
+        buyer=replace(buyer, email=buyer.email.strip(), phone=phone, name=" ".join(buyer.name.split())),
+    )
+
+
+def tidy_name(name: str, limit: int = NAME_LENGTH) -> str:
+    """A name with single spaces, cut to the length of its field."""
+    return " ".join(name.split())[:limit].rstrip()
+
+
+def canonical(receipt: Receipt) -> bytes:
+    """The receipt as bytes: equal for equal receipts, different for different ones, the same in every version of Python."""
+    return to_json(receipt).encode("utf-8", "surrogatepass")
+
+
+def fingerprint(receipt: Receipt) -> str:
+    """32 hexadecimal digits that stand for the contents of a receipt: the same key with another fingerprint is a conflict."""
+    return blake2b(canonical(receipt), digest_size=16).hexdigest()
+
+
+def mark(key: str) -> str:
+    """16 characters A-Z, 2-7 that stand for a receipt's key in the drive (tag 1192), to find the document of an attempt in doubt."""
+    return b32encode(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=10).digest()).decode("ascii")
+
+
+# --- the journal's form ----------------------------------------------------------------------------------------------
+
+_FORMAT: Final = 1
+"""The first number of the text; another one is another order of fields."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+class UnreadableReceipt(ValueError):
+    """A text that is not a receipt: ``path`` names the place in it."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path = path
+        self.why = why
+        super().__init__(f"{path}: {why}" if path else why)
+
+
+def to_json(receipt: Receipt) -> str:
+    """The receipt as one line of JSON without names: arrays in the order of the fields, after the number of the format."""
+    payments = receipt.payments
+    buyer = receipt.buyer
+    correction = receipt.correction
+    return _encode(
+        [
+            _FORMAT,
+            receipt.type,
+            [
+                [i.name, i.price_kop, i.quantity_e6, i.sum_kop, i.vat, i.method, i.subject, i.unit]
+                for i in receipt.items
+            ],
+            [
+                payments.cash_kop,
+                payments.cashless_kop,
+                payments.prepaid_kop,
+                payments.credit_kop,
+                payments.provision_kop,
+            ],
+            receipt.taxation,
+            receipt.entity,
+            receipt.site,
+            [buyer.email, buyer.phone, buyer.name, buyer.inn],
+            receipt.cashier,
+            receipt.cashier_inn,
+            receipt.electronic,
+            receipt.internet,
+            None if correction is None else [correction.by_order, correction.date, correction.number],
+            receipt.part,
+            receipt.parts,
+        ]
+    )
+
+
+def from_json(text: str) -> Receipt:
+    """The receipt behind `to_json`, equal to the one that was written. Raises `UnreadableReceipt`; judges form, not sense."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise UnreadableReceipt("", f"not JSON: {error}") from None
+    if not isinstance(data, list) or not data:
+        _unreadable("", "not an array", data)
+    if data[0] != _FORMAT or type(data[0]) is not int:
+        _unreadable("", f"format {_FORMAT} expected", data[0])
+    _array("", data, _RECEIPT)
+    items = data[2]
+    for index, row in enumerate(items):
+        _array(f"items[{index}]", row, _ITEM)
+    _array("payments", data[3], _PAYMENTS)
+    _array("buyer", data[7], _BUYER)
+    correction = data[12]
+    if correction is not None:
+        _array("correction", correction, _CORRECTION)
+    return Receipt(
+        type=_code("type", SettlementType, data[1]),
+        items=tuple(
+            Item(
+                row[0],
+                row[1],
+                row[2],
+                row[3],
+                _code(f"items[{index}].vat", Vat, row[4]),
+                _code(f"items[{index}].method", SettlementMethod, row[5]),
+                row[6],
+                row[7],
+            )
+            for index, row in enumerate(items)
+        ),
+        payments=Payments(*data[3]),
+        taxation=_code("taxation", Taxation, data[4]),
+        entity=data[5],
+        site=data[6],
+        buyer=Buyer(*data[7]),
+        cashier=data[8],
+        cashier_inn=data[9],
+        electronic=data[10],
+        internet=data[11],
+        correction=None if correction is None else Correction(*correction),
+        part=data[13],
+        parts=data[14],
+    )
+
+
+_Code = TypeVar("_Code")
+_Shape = tuple[tuple[str, type | tuple[type, ...]], ...]
+_RECEIPT: Final[_Shape] = (
+    ("format", int),
+    ("type", int),
+    ("items", list),
+    ("payments", list),
+    ("taxation", int),
+    ("entity", str),
+    ("site", str),
+    ("buyer", list),
+    ("cashier", str),
+    ("cashier_inn", str),
+    ("electronic", bool),
+    ("internet", bool),
+    ("correction", (list, type(None))),
+    ("part", int),
+    ("parts", int),
+)
+_ITEM: Final[_Shape] = (
+    ("name", str),
+    ("price_kop", int),
+    ("quantity_e6", int),
+    ("sum_kop", int),
+    ("vat", int),
+    ("method", int),
+    ("subject", int),
+    ("unit", int),
+)
+_PAYMENTS: Final[_Shape] = tuple(
+    (name, int) for name in ("cash_kop", "cashless_kop", "prepaid_kop", "credit_kop", "provision_kop")
+)
+_BUYER: Final[_Shape] = tuple((name, str) for name in ("email", "phone", "name", "inn"))
+_CORRECTION: Final[_Shape] = (("by_order", bool), ("date", str), ("number", str))
+
+
+def _array(path: str, row: Any, shape: _Shape) -> None:
+    if type(row) is not list or len(row) != len(shape):
+        _unreadable(path, f"an array of {len(shape)} expected", row)
+    for value, (name, kind) in zip(row, shape, strict=True):
+        # `type`, not `isinstance`: true is not a number of kopecks
+        if type(value) is not kind and not (isinstance(kind, tuple) and type(value) in kind):
+            _unreadable(f"{path}.{name}" if path else name, "another type expected", value)
+
+
+def _code(path: str, kind: Callable[[int], _Code], value: int) -> _Code:
+    try:
+        return kind(value)
+    except ValueError:
+        _unreadable(path, "no such code", value)
+
+
+def _unreadable(path: str, why: str, value: object) -> NoReturn:
+    shown = repr(value)
+    raise UnreadableReceipt(path, f"{why}, not {shown if len(shown) <= 60 else shown[:60] + '...'}")
