@@ -1,12 +1,13 @@
 """TLV: tag, length, value - the grain of every fiscal document.
 
-A field is ``tag uint16 LE | length uint16 LE | value``, without alignment or terminator; a structure (STLV) is a field whose value is
-fields. These functions write one whole field each and look nothing up: the caller knows the type of his tag (`fiscal.ffd.tags` knows it for
-all). They are the hot path of registers, drives and emulators.
+A field is ``tag uint16 LE | length uint16 LE | value``, without alignment or terminator; a structure (STLV) is a field whose
+value is fields. These functions write one whole field each and look nothing up: the caller knows the type of his tag
+(`fiscal.ffd.tags` knows it for all). They are the hot path of registers, drives and emulators.
 
-Coding (reference sheet on the format, section 2): numbers are little-endian. VLN: unsigned with the fewest bytes, zero is one byte.
-FVLN: one byte with the number of decimals, then a VLN, here always in the shortest form (1 -> ``00 01``, 1.5 -> ``01 0F``). Text: CP866;
-fixed text is padded with spaces on the right. Times: seconds since 1970 of the local wall clock, as if it were UTC.
+Coding (reference sheet on the format, section 2): numbers are little-endian. VLN: unsigned with the fewest bytes, zero is one
+byte. FVLN: one byte with the number of decimals, then a VLN, here always in the shortest form (1 -> ``00 01``, 1.5 -> ``01
+0F``). Text: CP866; fixed text is padded with spaces on the right. Times: seconds since 1970 of the local wall clock, as if it
+were UTC.
 
 Wrong input raises `FfdError`, which names the path of tags and the reason.
 """
@@ -34,7 +35,7 @@ MAX_VLN = 8
 """A VLN and an FVLN have 8 bytes at most."""
 
 E6_DECIMALS = 6
-_POWERS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
+_POWERS: tuple[int, ...] = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
 
 class FfdError(ValueError):
@@ -90,7 +91,8 @@ def fvln_value(data: bytes) -> int:
         return n * _POWERS[E6_DECIMALS - decimals]
     if decimals > 2 * MAX_VLN + E6_DECIMALS:  # more than any 7 bytes can hold: only zero would be left
         raise FfdError((), f"{decimals} decimals")
-    whole, rest = divmod(n, 10 ** (decimals - E6_DECIMALS))
+    scale: int = 10 ** (decimals - E6_DECIMALS)
+    whole, rest = divmod(n, scale)
     if rest:
         raise FfdError((), "finer than a millionth")
     return whole
