@@ -58,7 +58,7 @@ def _device_names() -> tuple[str, ...]:
         devices = importlib.import_module("fiscal.devices")
     except ImportError:
         return ()
-    return tuple(devices.names()) if hasattr(devices, "names") else ()
+    return tuple(devices.load())
 
 
 def _farm(scenario: Scenario) -> Iterator[Mistake]:

@@ -25,6 +25,10 @@ class FaultTable(Table):
     per_day: Annotated[Number, Field(gt=0, le=100_000)] | None = Field(
         default=None, description="mean number in 24 hours, at random times, over the whole shop; or give at"
     )
+    chance: Share = Field(
+        default=1.0,
+        description="probability that a run has this fault at all; the seed decides (for swarms of seeds)",
+    )
 
 
 class _Lasting(FaultTable):
