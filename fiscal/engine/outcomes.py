@@ -109,6 +109,13 @@ class Unknown:
 Outcome = Recorded | ShiftOpened | ShiftClosed | ClockSet | Seen | Found | Refused | Unknown
 
 
+def reason_of(outcome: Outcome) -> str:
+    """Why a task did not end as it should, for people."""
+    if isinstance(outcome, Refused):
+        return f"{outcome.code}: {outcome.meaning}"
+    return outcome.reason if isinstance(outcome, Unknown) else "unexpected answer"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What a driver needs to find again, after a crash, what it may have made.

@@ -1,7 +1,7 @@
 """Recovery: the engine's state out of the journal's records.
 
-An attempt that the journal does not see the end of is *in doubt*: the register may have been sent everything, or nothing. Its drive is asked
-before the receipt goes anywhere.
+An attempt that the journal does not see the end of is *in doubt*: the register may have been sent everything, or nothing. Its drive
+is asked before the receipt goes anywhere.
 """
 
 from __future__ import annotations

@@ -1,0 +1,234 @@
+"""The line between the engine's computer and a register, in virtual time.
+
+A conversation runs *ahead* of the world's clock: handshakes and answers are computed, not waited for, so an exchange costs one SimPy event.
+Two rules keep that honest. A command leaves only when the world's clock has caught up with the conversation's; and no
+conversation runs past a *barrier*, a moment at which something happens to this line (a cable is pulled, power fails, a clock
+jumps): it waits for the world there and goes on with what it finds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import simpy
+from simpy.events import Timeout
+
+from fiscal.emulators import Emulator, Output
+from fiscal.registers.conversation import Conversation, LineLost, Outcome, Pause, Receive, Send, Step
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SILENCE_US = 20_000_000
+"""After a lost reply the register stays mute so long: an adapter or a register that hangs, else the protocol itself would repair it."""
+
+_NEVER = 1 << 62
+Done = Callable[[Outcome | None], None]
+
+
+class VirtualLine:
+    """One line with its register at the other end.
+
+    ``baud_bps`` 0 means that bytes take no time of their own (TCP); ``latency_us`` is added one way. The world changes the public
+    attributes at barriers; everything else is private.
+    """
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        emulator: Emulator,
+        baud_bps: int,
+        latency_us: int,
+        barriers: Iterable[int] = (),
+    ) -> None:
+        self._env = env
+        self.emulator = emulator
+        self._byte_us = 10_000_000 // baud_bps if baud_bps else 0
+        self._latency_us = latency_us
+        self._barriers = deque(sorted(set(barriers)))
+        self._barrier = self._barriers.popleft() if self._barriers else _NEVER
+        self.connected = True
+        self.frozen_until_us = 0  # the computer hangs: nothing is read or sent before
+        self.noise = 0.0  # probability that an exchange is garbled
+        self.noise_draws: np.random.Generator | None = None
+        self.lose_replies = 0  # so many answers to a recorded document are lost
+        self.garbled = 0
+        self.lost = 0
+        self.exchanges = 0
+        self.documents: Callable[[], int] = int  # the drive's document count, to see when a reply matters
+        self._mute_until_us = 0
+        self._garble_next = False
+        self._inbox: deque[tuple[int, bytes]] = deque()
+        self._conversation: Conversation | None = None
+        self._done: Done | None = None
+        self._step: Step | None = None
+        self._deadline_us = 0
+        self._t = 0
+        self._waiting: Timeout | None = None
+        self._ended = False
+        self._outcome: Outcome | None = None
+
+    def start(self, conversation: Conversation, done: Done) -> None:
+        """Run a conversation from now on; ``done`` gets its outcome when the world's clock has reached its end."""
+        now = int(self._env.now)
+        self.catch_up(now)
+        self._inbox.clear()
+        self._conversation = conversation
+        self._done = done
+        self._t = now
+        self._ended = False
+        self._run(None)
+
+    def abandon(self) -> None:
+        """The engine died: nobody reads this line any more. What is on its way still arrives at the register."""
+        if self._conversation is not None:
+            self._conversation.close()
+        self._conversation = None
+        self._waiting = None
+
+    def catch_up(self, now_us: int) -> None:
+        """Let the register do what it had to do up to now while nobody was talking to it."""
+        emulator = self.emulator
+        at = emulator.next_wakeup()
+        while at is not None and at <= now_us:
+            emulator.wake(at)
+            at = emulator.next_wakeup()
+
+    def _resume(self, event: Timeout) -> None:
+        if event is not self._waiting:
+            return  # of an abandoned conversation
+        self._waiting = None
+        if self._ended:
+            done, self._done, self._conversation = self._done, None, None
+            assert done is not None
+            done(self._outcome)
+        else:
+            self._run(self._step)
+
+    def _wait(self, step: Step | None, until_us: int) -> None:
+        env = self._env
+        self._step = step
+        self._waiting = timeout = Timeout(env, until_us - env.now)
+        timeout.callbacks.append(self._resume)
+
+    def _run(self, step: Step | None) -> None:
+        """Go on with the conversation until it must wait for the world. ``step`` is a step it waited in."""
+        conversation = self._conversation
+        assert conversation is not None
+        now = int(self._env.now)
+        while self._barrier <= now:
+            self._barrier = self._barriers.popleft() if self._barriers else _NEVER
+        answer: bytes | None = None
+        try:
+            if step is None:
+                step = self._begin(conversation.send(None))
+            while True:
+                if self._t < self.frozen_until_us:
+                    self._t = self.frozen_until_us
+                if self._t >= self._barrier:
+                    self._wait(step, self._barrier)
+                    return
+                if isinstance(step, Pause):
+                    if self._deadline_us > self._barrier:
+                        self._t = self._barrier
+                        self._wait(step, self._barrier)
+                        return
+                    self._t = max(self._t, self._deadline_us)
+                    answer = None
+                elif not self.connected:
+                    step = self._begin(conversation.throw(LineLost("the line is down")))
+                    continue
+                elif isinstance(step, Send):
+                    if step.command and self._t > now:
+                        self._wait(step, self._t)
+                        return
+                    self._send(step)
+                    answer = None
+                else:
+                    answer = self._receive()
+                    if answer is None:
+                        self._t = max(self._t, self._barrier)
+                        self._wait(step, self._barrier)
+                        return
+                step = self._begin(conversation.send(answer))
+        except StopIteration as stop:
+            self._ended = True
+            self._outcome = stop.value
+            self._wait(None, max(self._t, now))
+
+    def _begin(self, step: Step) -> Step:
+        if isinstance(step, Receive):
+            self._deadline_us = self._t + step.timeout_us
+        elif isinstance(step, Pause):
+            self._deadline_us = self._t + step.duration_us
+        return step
+
+    def _send(self, step: Send) -> None:
+        data = step.data
+        self._t += len(data) * self._byte_us
+        if step.command:
+            self.exchanges += 1
+            if self.noise and self.noise_draws is not None:
+                draw = self.noise_draws.random()
+                if draw < self.noise:
+                    self.garbled += 1
+                    if draw < self.noise / 2:
+                        data = _garble(data, len(data) // 2)
+                    else:
+                        self._garble_next = True
+        arrival = self._t + self._latency_us
+        if arrival < self._mute_until_us:
+            return
+        emulator = self.emulator
+        at = emulator.next_wakeup()
+        while at is not None and at <= arrival:
+            self._take(emulator.wake(at))
+            at = emulator.next_wakeup()
+        self._take(emulator.receive(data, arrival))
+
+    def _receive(self) -> bytes | None:
+        """The next chunk, ``b""`` at the timeout, ``None`` when a barrier comes first."""
+        inbox = self._inbox
+        emulator = self.emulator
+        limit = min(self._deadline_us, self._barrier)
+        while True:
+            wakeup = emulator.next_wakeup()
+            if inbox:
+                arrival, chunk = inbox[0]
+                if wakeup is None or wakeup >= arrival:
+                    if arrival > limit and arrival > self._t:
+                        break
+                    inbox.popleft()
+                    if arrival > self._t:
+                        self._t = arrival
+                    return chunk
+            elif wakeup is None:
+                break
+            if wakeup > limit:
+                break
+            documents = self.documents() if self.lose_replies else 0
+            output = emulator.wake(wakeup)
+            if self.lose_replies and self.documents() > documents:
+                self.lose_replies -= 1
+                self.lost += 1
+                self._mute_until_us = wakeup + SILENCE_US
+            self._take(output)
+        if self._deadline_us <= self._barrier:
+            self._t = max(self._t, self._deadline_us)
+            return b""
+        return None
+
+    def _take(self, output: Output) -> None:
+        for leaves, chunk in output:
+            if leaves < self._mute_until_us:
+                continue
+            if self._garble_next and len(chunk) > 1:
+                self._garble_next = False
+                chunk = _garble(chunk, len(chunk) - 1)
+            self._inbox.append((leaves + len(chunk) * self._byte_us + self._latency_us, chunk))
+
+
+def _garble(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes((data[at] ^ 0x55,)) + data[at + 1 :]

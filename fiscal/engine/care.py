@@ -1,0 +1,252 @@
+"""Care for the registers: what each does next, probes, failures, shifts, clocks.
+
+A register that fails gets nothing until it has been asked how it is; one in doubt is asked about its attempt first. Shifts close at
+their hour and before they are too old; the receipt in work is finished first.
+"""
+
+from __future__ import annotations
+
+from fiscal.engine import events, records, states
+from fiscal.engine.core import Core
+from fiscal.engine.farm import Doubt, Entry, Station
+from fiscal.engine.outcomes import Attempt, ClockSet, Outcome, Seen, ShiftClosed, ShiftState, reason_of
+from fiscal.engine.shifts import closing_us
+
+FISCAL_MODE = 3  # life phase of a drive that makes documents
+_SEEN_SHIFT = {
+    ShiftState.OPEN: "seen_open",
+    ShiftState.CLOSED: "seen_closed",
+    ShiftState.EXPIRED: "seen_expired",
+}
+# Registers in these states are not given receipts; a change to one of them is worth telling.
+_DEAF = frozenset({states.UNSEEN, states.CLOSING, states.DOWN, states.ASKING, states.SETTING})
+
+
+class Care(Core):
+    """What the engine does with its registers."""
+
+    def _next(self, station: Station, now_us: int) -> None:
+        """Give a ready register its next work: what was asked of it first, then a receipt."""
+        if station.state != states.READY:
+            return
+        if station.close_asked:
+            self._close(station, now_us)
+        elif station.clock_asked and station.shift == states.SHIFT_CLOSED:
+            station.clock_asked = False
+            self._tell_move(station, "set_clock", "clock differs", now_us)
+            self._perform(station, events.SetClock())
+        elif station.probe_asked:
+            self._probe(station, now_us)
+        elif not self._journal_down:
+            entry = self._dispatch.take(station, now_us)
+            if entry is not None:
+                entry.move("assign")
+                entry.attempt += 1
+                station.work = entry
+                station.move("perform")
+                self._write(
+                    records.Attempted(
+                        entry.key, entry.attempt, station.facts.name, station.last_document, station.drive
+                    ),
+                    self._attempt_written,
+                    entry,
+                    station,
+                )
+
+    def _attempt_written(self, entry: Entry, station: Station, now_us: int) -> None:
+        entry.move("committed")
+        self._out.append(events.StatusChanged(entry.key, states.PRINTING, station.index))
+        self._perform(station, events.Fiscalize(entry.key, entry.receipt, entry.mark))
+
+    def _perform(self, station: Station, task: events.Task) -> None:
+        self._tasks += 1
+        station.task = task
+        station.task_number = self._tasks
+        self._out.append(events.Perform(station.index, self._tasks, task))
+
+    def _performed(self, event: events.Performed, now_us: int) -> None:
+        station = self._stations[event.register]
+        if event.task != station.task_number or station.task is None:
+            return  # of an earlier life
+        task, station.task = station.task, None
+        self._ended[type(task)](station, task, event.outcome, now_us)
+
+    def _tell_move(self, station: Station, event: str, detail: str, now_us: int) -> None:
+        """Move, keep availability right, and say so when it is news."""
+        before = station.state
+        station.move(event)
+        station.detail = detail
+        available = station.state not in _DEAF and not (before in _DEAF and station.state == states.PROBING)
+        if available != station.available or station.state in _DEAF:
+            self._out.append(events.RegisterChanged(station.index, station.state, detail))
+        if available != station.available:
+            self._dispatch.set_available(station, available)
+            if not available and (self.config.reroute or station.state != states.CLOSING):
+                for other in self._dispatch.replace(self._dispatch.withdraw(station), now_us):
+                    self._next(other, now_us)
+
+    def _fail(self, station: Station, reason: str, now_us: int) -> None:
+        """A register failed: it gets nothing until it has been asked again."""
+        station.failures += 1
+        pause_us = min(self.config.retry_us << min(station.failures - 1, 20), self.config.retry_max_us)
+        station.retry_at_us = now_us + pause_us
+        self._tell_move(station, "ill" if station.state == states.PROBING else "failed", reason, now_us)
+        self._at(station.retry_at_us, self._retry, station)
+
+    def _retry(self, station: Station, now_us: int) -> None:
+        if station.state == states.DOWN and station.retry_at_us <= now_us:
+            if station.doubt is not None:
+                self._ask(station, station.doubt, now_us)
+            else:
+                self._probe(station, now_us)
+
+    def _ask(self, station: Station, doubt: Doubt, now_us: int) -> None:
+        self._tell_move(station, "ask", f"asked about {doubt.entry.key}", now_us)
+        attempt = Attempt(doubt.entry.mark, doubt.last_document)
+        self._perform(station, events.Find(doubt.entry.key, doubt.entry.receipt, attempt))
+
+    def _probe(self, station: Station, now_us: int) -> None:
+        station.probe_asked = False
+        self._tell_move(station, "probe", station.detail, now_us)
+        self._perform(station, events.Probe())
+
+    def _probe_due(self, station: Station, now_us: int) -> None:
+        """At least once a minute each register is asked how it is; while it works on receipts, every fifth minute."""
+        self._at(now_us + self.config.probe_us, self._probe_due, station)
+        if station.state == states.READY:
+            self._probe(station, now_us)
+        elif station.state == states.BUSY and now_us - station.seen_us >= 5 * self.config.probe_us:
+            station.probe_asked = True
+
+    def _probe_ended(self, station: Station, task: events.Probe, outcome: Outcome, now_us: int) -> None:
+        if not isinstance(outcome, Seen):
+            reason = reason_of(outcome)
+            self._fail(station, reason, now_us)
+            return
+        station.seen = outcome
+        station.seen_us = now_us
+        station.drive = outcome.drive
+        station.last_document = outcome.last_document
+        self._see_shift(station, outcome, now_us)
+        self._see_operator(station, outcome, now_us)
+        drift_s = outcome.time_s - (now_us + self._wall_offset_us) // 1_000_000
+        if abs(drift_s) > self.config.clock_tolerance_s:
+            station.clock_asked = True
+            # an open shift must be closed before the clock can be set; worth it only when the law's limit is passed
+            if (
+                abs(drift_s) > self.config.clock_limit_s
+                and station.shift == states.SHIFT_OPEN
+                and not station.failures
+            ):
+                station.close_asked = True
+        if outcome.phase != FISCAL_MODE:
+            self._fail(station, f"the drive is in phase {outcome.phase}, not in fiscal mode", now_us)
+        elif not outcome.paper:
+            self._fail(station, "out of paper", now_us)
+        else:
+            self._well(station, now_us)
+
+    def _well(self, station: Station, now_us: int) -> None:
+        self._tell_move(station, "well" if station.state == states.PROBING else "done", "", now_us)
+        for other in self._dispatch.drain_pools(station, now_us):
+            self._next(other, now_us)
+        self._next(station, now_us)
+
+    def _see_shift(self, station: Station, seen: Seen, now_us: int) -> None:
+        was, number = station.shift, station.shift_number
+        station.shift = states.SHIFT[was][_SEEN_SHIFT[seen.shift]]
+        station.shift_number = seen.shift_number
+        if station.shift == states.SHIFT_CLOSED:
+            station.close_at_us = station.shift_opened_us = None
+            station.close_asked = False
+        elif station.shift == states.SHIFT_EXPIRED:
+            station.close_asked = True
+        elif was != states.SHIFT_OPEN or station.close_at_us is None or seen.shift_number != number:
+            known_us = station.shift_opened_us if was == states.SHIFT_UNKNOWN else None
+            self._shift_opened(station, seen.shift_number, now_us if known_us is None else known_us)
+
+    def _see_operator(self, station: Station, seen: Seen, now_us: int) -> None:
+        """Documents before the first unsent one are confirmed by the operator."""
+        confirmed = seen.first_unsent - 1 if seen.unsent else seen.last_document
+        waiting = station.unconfirmed
+        count = 0
+        while count < len(waiting):
+            recorded = waiting[count].recorded
+            if recorded is not None and recorded.drive == seen.drive and recorded.document > confirmed:
+                break
+            count += 1
+        if count:
+            done = waiting[:count]
+            del waiting[:count]
+            wall_us = now_us + self._wall_offset_us
+            self._write(
+                records.Confirmed(station.facts.name, seen.drive, confirmed, wall_us),
+                self._confirmed,
+                done,
+                wall_us,
+            )
+
+    def _confirmed(self, done: list[Entry], wall_us: int, now_us: int) -> None:
+        for entry in done:
+            entry.move("confirmed")
+            entry.confirmed_wall_us = wall_us
+            self._out.append(events.StatusChanged(entry.key, states.CONFIRMED, entry.register))
+
+    def _shift_opened(self, station: Station, number: int, opened_us: int) -> None:
+        station.shift = (
+            states.SHIFT[station.shift]["receipt"] if station.shift != states.SHIFT_EXPIRED else station.shift
+        )
+        station.shift_number = number
+        station.shift_opened_us = opened_us
+        station.close_at_us = closing_us(self.config, station.index, opened_us, self._wall_offset_us)
+        self._at(station.close_at_us, self._close_due, station)
+
+    def _close_due(self, station: Station, now_us: int) -> None:
+        if station.close_at_us is not None and station.close_at_us <= now_us:
+            station.close_asked = True
+            self._next(station, now_us)
+
+    def _shift_close_asked(self, event: events.ShiftCloseAsked, now_us: int) -> None:
+        station = self._stations[event.register]
+        if station.shift != states.SHIFT_CLOSED:
+            station.close_asked = True
+            self._next(station, now_us)
+
+    def _close(self, station: Station, now_us: int) -> None:
+        station.close_asked = False
+        station.busy_until_us = now_us + station.facts.z_report_us
+        self._tell_move(station, "close", "Z-report", now_us)
+        self._perform(station, events.CloseShift())
+
+    def _close_ended(self, station: Station, task: events.CloseShift, outcome: Outcome, now_us: int) -> None:
+        station.busy_until_us = now_us
+        if isinstance(outcome, ShiftClosed):
+            station.shift = states.SHIFT[station.shift]["z_report"]
+            station.shift_opened_us = station.close_at_us = None
+            station.shift_number = outcome.shift
+            station.last_document = outcome.document
+            station.failures = 0
+            self._write(
+                records.ShiftEnded(
+                    station.facts.name,
+                    station.drive,
+                    outcome.shift,
+                    outcome.document,
+                    outcome.receipts,
+                    outcome.totals_kop,
+                    now_us + self._wall_offset_us,
+                )
+            )
+            self._well(station, now_us)
+        else:
+            # whether the report was made is seen by the probe: the shift is closed, or it is not and falls due again
+            reason = reason_of(outcome)
+            self._fail(station, f"Z-report: {reason}", now_us)
+            station.close_asked = True
+
+    def _clock_ended(self, station: Station, task: events.SetClock, outcome: Outcome, now_us: int) -> None:
+        if isinstance(outcome, ClockSet):
+            self._well(station, now_us)
+        else:
+            reason = reason_of(outcome)
+            self._fail(station, f"clock: {reason}", now_us)

@@ -1,0 +1,172 @@
+"""Intake: receipts are judged at the door, promised when the journal has them, taken back or set aside; and what a full disk means."""
+
+from __future__ import annotations
+
+from fiscal.engine import events, records, states
+from fiscal.engine.care import Care
+from fiscal.engine.farm import Entry
+from fiscal.receipt import InvalidReceipt, Receipt, mark, validate
+
+
+class Intake(Care):
+    """What the engine does with shops, and with the journal's answers."""
+
+    def _submitted(self, event: events.Submitted, now_us: int) -> None:
+        known = self._entries.get(event.key)
+        if known is not None:
+            if known.fingerprint != event.fingerprint:
+                self._out.append(
+                    events.Reply(
+                        event.key, False, "conflict: this key was used for a receipt with other contents"
+                    )
+                )
+            elif known.state == states.ACCEPTING:
+                known.waiters += 1
+            else:
+                self._out.append(events.Reply(event.key, True))
+            return
+        try:
+            validate(event.receipt, self._today(now_us))
+        except InvalidReceipt as problem:
+            self._out.append(events.Reply(event.key, False, f"invalid: {problem}"))
+            return
+        group = self._dispatch.group(event.receipt)
+        if not group.candidates:
+            receipt = event.receipt
+            self._out.append(
+                events.Reply(
+                    event.key,
+                    False,
+                    f"no register: none belongs to entity {receipt.entity} with taxation {int(receipt.taxation)} "
+                    f"and is registered for site {receipt.site!r}",
+                )
+            )
+            return
+        deadline_us = now_us + self.config.deadline_us if event.deadline_us is None else event.deadline_us
+        self._accept(event.key, event.receipt, event.fingerprint, deadline_us, now_us)
+
+    def _accept(self, key: str, receipt: Receipt, fingerprint: str, deadline_us: int, now_us: int) -> None:
+        self._arrivals += 1
+        wall_us = now_us + self._wall_offset_us
+        entry = Entry(key, self._arrivals, fingerprint, receipt, mark(key), deadline_us, wall_us)
+        entry.group = self._dispatch.group(receipt)
+        self._entries[key] = entry
+        self._write(
+            records.Accepted(
+                key, entry.number, fingerprint, receipt, wall_us, deadline_us + self._wall_offset_us
+            ),
+            self._accepted,
+            entry,
+        )
+
+    def _accepted(self, entry: Entry, now_us: int) -> None:
+        entry.move("committed")
+        for _ in range(entry.waiters):
+            self._out.append(events.Reply(entry.key, True))
+        self._out.append(events.StatusChanged(entry.key, states.QUEUED))
+        self._enter(entry, now_us)
+
+    def _enter(self, entry: Entry, now_us: int) -> None:
+        station = self._dispatch.enter(entry, now_us)
+        if station is not None:
+            self._next(station, now_us)
+
+    def _committed(self, event: events.Committed, now_us: int) -> None:
+        _, after = self._pending.pop(event.ticket)
+        if self._journal_down:
+            self._journal_back(now_us)
+        for action, arguments in after:
+            action(*arguments, now_us)
+
+    def _commit_failed(self, event: events.CommitFailed, now_us: int) -> None:
+        """Nothing of the batch was written: what was only promised is taken back, what has happened is written again later."""
+        written, after = self._pending.pop(event.ticket)
+        kept: list[records.Record] = []
+        waiting = list(after)
+        for record in written:
+            if isinstance(record, records.Accepted) and self._entries[record.key].waiters:
+                entry = self._entries.pop(record.key)
+                waiting = [step for step in waiting if step[1][:1] != (entry,)]
+                for _ in range(entry.waiters):
+                    self._out.append(events.Reply(record.key, False, f"journal: {event.reason}"))
+            elif isinstance(record, records.Attempted):
+                entry = self._entries[record.key]
+                waiting = [
+                    step for step in waiting if step[0] != self._attempt_written or step[1][0] is not entry
+                ]
+                station = self._stations[entry.register]
+                entry.move("commit_failed")
+                entry.attempt -= 1
+                station.work = None
+                self._dispatch.release(station, now_us)
+                station.move("done")
+                entry.group.waiting += 1
+                self._dispatch.replace([entry], now_us)
+            else:
+                kept.append(record)
+        if kept:
+            self._unwritten.append((tuple(kept), waiting))
+        if not self._journal_down:
+            self._journal_down = True
+        self._at(now_us + self.config.retry_us, self._journal_again)
+
+    def _journal_again(self, _: None, now_us: int) -> None:
+        """Try the journal with something small: what is still unwritten, else simply go on and see."""
+        if not self._journal_down:
+            return
+        if self._unwritten:
+            unwritten, self._unwritten = self._unwritten, []
+            for written, after in unwritten:
+                self._records.extend(written)
+                self._after.extend(after)
+        else:
+            self._journal_back(now_us)
+
+    def _journal_back(self, now_us: int) -> None:
+        self._journal_down = False
+        for station in self._stations:
+            if station.state == states.READY:
+                self._next(station, now_us)
+
+    def _set_aside(self, entry: Entry, event: str, reason: str, now_us: int) -> None:
+        entry.move(event)
+        entry.reason = reason
+        self._write(records.SetAside(entry.key, reason), self._told_aside, entry)
+
+    def _told_aside(self, entry: Entry, now_us: int) -> None:
+        self._out.append(events.StatusChanged(entry.key, states.SET_ASIDE, entry.register, entry.reason))
+
+    def _retry_asked(self, event: events.RetryAsked, now_us: int) -> None:
+        entry = self._entries.get(event.key)
+        if entry is None or entry.state != states.SET_ASIDE:
+            self._out.append(events.Reply(event.key, False, "not set aside: there is nothing to retry"))
+            return
+        entry.move("retry")
+        entry.refused_by = []
+        self._write(records.Retried(entry.key), self._retried, entry)
+
+    def _retried(self, entry: Entry, now_us: int) -> None:
+        self._out.append(events.Reply(entry.key, True))
+        self._out.append(events.StatusChanged(entry.key, states.QUEUED, -1, "sent back by hand"))
+        self._enter(entry, now_us)
+
+    def _cancel_asked(self, event: events.CancelAsked, now_us: int) -> None:
+        entry = self._entries.get(event.key)
+        if entry is None or entry.state != states.QUEUED or entry.place is None:
+            what = "unknown" if entry is None else entry.state
+            self._out.append(
+                events.Reply(
+                    event.key,
+                    False,
+                    f"cannot be cancelled: it is {what}; what a register has seen needs a return receipt",
+                )
+            )
+            return
+        self._dispatch.leave(entry)
+        entry.move("cancel")
+        entry.reason = event.reason
+        self._write(records.Cancelled(entry.key, event.reason), self._cancelled, entry)
+
+    def _cancelled(self, entry: Entry, now_us: int) -> None:
+        self._out.append(events.Reply(entry.key, True))
+        self._out.append(events.StatusChanged(entry.key, states.CANCELLED, -1, entry.reason))
