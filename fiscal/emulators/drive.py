@@ -202,9 +202,9 @@ class Drive(DriveMemory):
             or time_s < self.last_time_s
             or self.last_document >= self._capacity
             or self._unsent_bytes >= profile.store_bytes
-            or self._begun_s is not None
+            or ((begun := self._begun_s) is not None and abs(time_s - begun) > profile.step_s)
         ):
-            self._check(BY_KIND[kind], now_s)
+            self._check(BY_KIND[kind], now_s)  # finds the reason
         self._check_sums(form, type, total_kop, sums)
         if profile.verify_bodies:
             check_body(body, sums, bool(self._registered.usage & Usage.EXCISE))
@@ -263,36 +263,35 @@ class Drive(DriveMemory):
         time_s = now_s - now_s % self._resolution_s
         if not 0 <= time_s < 1 << 32:
             raise DriveError(Refusal.WRONG_TIME)
-        blocked = self._blocked(time_s) & rule.blocks
-        for block, refusal in REFUSALS[:-1]:
-            if blocked & block:
-                raise DriveError(refusal)
+        self._check_resources(rule, time_s)
         if time_s < self.last_time_s:
             raise DriveError(Refusal.WRONG_TIME)
-        if blocked & Block.SHIFT_AGE:
+        if rule.blocks & Block.SHIFT_AGE and self.shift_age_exceeded(time_s):
             raise DriveError(Refusal.SHIFT_TOO_LONG)
         begun = self._begun_s
         if begun is not None and abs(time_s - begun) > self.profile.step_s:
             raise DriveError(Refusal.TIME_STEP)
         return time_s
 
-    def _blocked(self, time_s: int) -> Block:
+    def _check_resources(self, rule: Rule, time_s: int) -> None:
+        if (
+            time_s <= self._deadline_s
+            and self.last_document < self._capacity
+            and self._unsent_bytes < self.profile.store_bytes
+        ):
+            return  # the usual case: nothing is used up
         profile = self.profile
         unsent = self.unsent
-        blocked = Block(0)
-        if self.registration is not None and time_s >= self._life_end_s:
-            blocked |= Block.LIFE
-        if self.last_document >= profile.max_signatures:
-            blocked |= Block.KEYS
-        if self.last_document >= profile.max_documents:
-            blocked |= Block.ARCHIVE
-        if self._unsent_bytes >= profile.store_bytes:
-            blocked |= Block.STORE
-        if unsent.count and time_s > unsent.time_s + profile.unsent_s:
-            blocked |= Block.OPERATOR
-        if self.shift_age_exceeded(time_s):
-            blocked |= Block.SHIFT_AGE
-        return blocked
+        used_up = {
+            Block.LIFE: self.registration is not None and time_s >= self._life_end_s,
+            Block.KEYS: self.last_document >= profile.max_signatures,
+            Block.ARCHIVE: self.last_document >= profile.max_documents,
+            Block.STORE: self._unsent_bytes >= profile.store_bytes,
+            Block.OPERATOR: bool(unsent.count) and time_s > unsent.time_s + profile.unsent_s,
+        }
+        for block, refusal in REFUSALS.items():
+            if rule.blocks & block and used_up[block]:
+                raise DriveError(refusal)
 
     def _check_sums(self, form: int, type: int, total_kop: int, sums: Sums) -> None:
         cash, cashless, prepaid, credit, provision, vat = sums

@@ -11,29 +11,13 @@ Source: reference sheet ``ffd_ofd.md`` section 3, ``ffd_tags.csv``.
 from __future__ import annotations
 
 from fiscal.emulators.drive_documents import CORRECTION_FORMS, Sums
-from fiscal.ffd.tlv import stlv, u32, vln
+from fiscal.ffd.reports import TypeTotals, counters
 
+_TYPES = (1, 2, 3, 4)
 _ROWS = 8
 _WIDTH = 19
 _COUNT, _TOTAL, _PAYMENTS, _VAT = 0, 1, 2, 6
 """Columns: count, total, five payments from column 2, VAT codes 1 ... 12 at column 6 + code."""
-
-_SETTLEMENTS = ((1129, 0), (1130, 1), (1131, 2), (1132, 3))
-_CORRECTIONS = ((1145, 4), (1232, 5), (1146, 6), (1233, 7))
-_MONEY = (
-    (1136, 2),
-    (1138, 3),
-    (1139, _VAT + 1),
-    (1140, _VAT + 2),
-    (1141, _VAT + 3),
-    (1142, _VAT + 4),
-    (1143, _VAT + 5),
-    (1183, _VAT + 6),
-    (1201, 1),
-    (1218, 4),
-    (1219, 5),
-    (1220, 6),
-)
 
 
 class Counters:
@@ -87,15 +71,11 @@ class Counters:
         return Sums(row[2], row[3], row[4], row[5], row[6], vat)
 
     def encode(self, tag: int) -> bytes:
-        """The whole field 1194, 1157 or 1158."""
-        rows = self.rows
-        body = u32(1134, self.receipts)
-        for inner, index in _SETTLEMENTS:
-            row = rows[index]
-            money = b"".join(vln(name, row[column]) for name, column in _MONEY)
-            body += stlv(inner, u32(1135, row[_COUNT]) + money)
-        corrections = u32(1144, sum(row[_COUNT] for row in rows[4:]))
-        for inner, index in _CORRECTIONS:
-            row = rows[index]
-            corrections += stlv(inner, u32(1135, row[_COUNT]) + vln(1201, row[_TOTAL]))
-        return stlv(tag, body + stlv(1133, corrections))
+        """The whole field 1194, 1157 or 1158; settlement types without receipts are left out."""
+        receipts = {}
+        for type in _TYPES:
+            cash, cashless, prepaid, credit, provision, vat = self.sums(type)
+            totals = TypeTotals(self.count(type), cash, cashless, prepaid, credit, provision, dict(vat))
+            receipts[type] = totals
+        corrections = {type: (self.count(type, True), self.total_kop(type, True)) for type in _TYPES}
+        return counters(tag, receipts, corrections)

@@ -431,7 +431,7 @@ class DriveMemory:
             self._first_kept += gone
 
     def _set_deadline(self) -> None:
-        deadline = self._life_end_s - 1
+        deadline = min(self._life_end_s, 1 << 32) - 1
         if self.shift_open:
             deadline = min(deadline, self._shift_end_s)
         head = self.head

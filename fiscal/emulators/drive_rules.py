@@ -9,7 +9,7 @@ from memory there).
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import NamedTuple
 
 from fiscal.emulators.drive_profile import Phase, Refusal
@@ -32,8 +32,8 @@ class CurrentDocument(IntEnum):
     STATE_REPORT = 0x17
 
 
-class Block(IntFlag):
-    """What may be used up."""
+class Block(IntEnum):
+    """What may be used up: bits."""
 
     LIFE = 1
     KEYS = 2
@@ -43,14 +43,13 @@ class Block(IntFlag):
     SHIFT_AGE = 32
 
 
-REFUSALS: tuple[tuple[Block, Refusal], ...] = (
-    (Block.LIFE, Refusal.LIFE_OVER),
-    (Block.KEYS, Refusal.KEYS_EXHAUSTED),
-    (Block.ARCHIVE, Refusal.ARCHIVE_FULL),
-    (Block.STORE, Refusal.STORE_FULL),
-    (Block.OPERATOR, Refusal.OPERATOR_OVERDUE),
-    (Block.SHIFT_AGE, Refusal.SHIFT_TOO_LONG),
-)
+REFUSALS: dict[Block, Refusal] = {
+    Block.LIFE: Refusal.LIFE_OVER,
+    Block.KEYS: Refusal.KEYS_EXHAUSTED,
+    Block.ARCHIVE: Refusal.ARCHIVE_FULL,
+    Block.STORE: Refusal.STORE_FULL,
+    Block.OPERATOR: Refusal.OPERATOR_OVERDUE,
+}
 """In this order a drive complains when several things are wrong."""
 
 
@@ -62,11 +61,11 @@ class Rule(NamedTuple):
     kind: CurrentDocument
     phase: Phase
     shift: bool | None
-    blocks: Block
+    blocks: int  # a mask of `Block`
     limit: str
 
 
-_NOTHING = Block(0)
+_NOTHING = 0
 _RESOURCES = Block.LIFE | Block.KEYS | Block.ARCHIVE | Block.STORE | Block.OPERATOR
 _RECEIPT = _RESOURCES | Block.SHIFT_AGE
 _D = CurrentDocument
