@@ -1,25 +1,25 @@
 """Records as bytes: compact JSON, exact in both directions.
 
-A record becomes ``[field, field, ...]`` in the order of its dataclass; nested values (receipt, items, recorded) likewise. The field
-names are not repeated in every row: `layout` lists them once, a journal keeps that list beside its records, and `check_layout` says
-whether this program can read what another version wrote. The rule of growth: a field may be added at the *end* of a class, with a
-default; old rows are then read with that default. Anything else is another format and is refused in words.
+A record becomes ``[field, field, ...]`` in the order of its dataclass; a receipt stands in it as its own text
+(`fiscal.receipt.to_json`, which its fingerprint is made of, too). The field names are not repeated in every row: `layout` lists
+them once, a journal keeps that list beside its records, and `check_layout` says whether this program can read what another version
+wrote. The rule of growth: a field may be added at the *end* of a class, with a default; old rows are then read with that default.
+Anything else is another format and is refused in words.
 
-The readers are strict. A string where a number belongs, a missing field, an enum value that does not exist: `EncodingError`, never
+The readers are strict. A string where a number belongs, a missing field, a code that does not exist: `EncodingError`, never
 a record that is almost right.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import enum
 import json
-import types
 import typing
 from collections.abc import Callable
 from typing import Any
 
 from fiscal.engine.records import KINDS, Record
+from fiscal.receipt import Receipt, UnreadableReceipt, from_json, to_json
 
 FORMAT = 1
 """Version of the encoding itself. Fields at the end with a default do not change it."""
@@ -46,30 +46,23 @@ def _plain(kind: type) -> Reader:
     return read
 
 
-def _enum(kind: type[enum.Enum]) -> tuple[Writer, Reader]:
-    # IntFlag accepts any number; a composite of known bits is legal, others are not.
-    base: type[Any] = int if issubclass(kind, int) else str
-    known = 0
-    if issubclass(kind, enum.IntFlag):
-        for member in kind:
-            known |= int(member)
-
-    def read(value: Any) -> Any:
-        if type(value) is not base or (known and not 0 <= value <= known):
-            raise EncodingError(f"{value!r} is not {kind.__name__}")
-        try:
-            return kind(value)
-        except ValueError:
-            raise EncodingError(f"{value!r} is not {kind.__name__}") from None
-
-    return (int if base is int else (lambda member: member.value)), read
+_text = _plain(str)
 
 
-def _sequence(arguments: tuple[Any, ...]) -> tuple[Writer | None, Reader]:
+def _receipt(value: Any) -> Any:
+    try:
+        return from_json(_text(value))
+    except UnreadableReceipt as error:
+        raise EncodingError(f"receipt: {error}") from None
+
+
+def _sequence(arguments: tuple[Any, ...]) -> tuple[None, Reader]:
     endless = len(arguments) == 2 and arguments[1] is Ellipsis
     if not endless and len(set(arguments)) != 1:
         raise TypeError(f"tuple of unlike types has no codec: {arguments}")
     write_one, read_one = _codec(arguments[0])
+    if write_one is not None:
+        raise TypeError(f"no codec for a tuple of {arguments[0]}")
     length = None if endless else len(arguments)
 
     def read(value: Any) -> tuple[Any, ...]:
@@ -77,23 +70,7 @@ def _sequence(arguments: tuple[Any, ...]) -> tuple[Writer | None, Reader]:
             raise EncodingError(f"{value!r} is not a list of {length or 'any'} values")
         return tuple([read_one(part) for part in value])
 
-    if write_one is None:
-        return None, read  # JSON writes tuples of plain values by itself
-    write_each = write_one
-    return (lambda value: [write_each(part) for part in value]), read
-
-
-def _optional(arguments: tuple[Any, ...]) -> tuple[Writer | None, Reader]:
-    (inner,) = [argument for argument in arguments if argument is not types.NoneType]
-    write_inner, read_inner = _codec(inner)
-
-    def read(value: Any) -> Any:
-        return None if value is None else read_inner(value)
-
-    if write_inner is None:
-        return None, read
-    write_value = write_inner
-    return (lambda value: None if value is None else write_value(value)), read
+    return None, read  # JSON writes tuples of plain values by itself
 
 
 def _dataclass(kind: type) -> tuple[Writer, Reader]:
@@ -132,14 +109,12 @@ def _codec(kind: Any) -> tuple[Writer | None, Reader]:
         return _codecs[kind]
     made: tuple[Writer | None, Reader]
     origin = typing.get_origin(kind)
-    if kind in (int, str, bool):
+    if kind in (int, str):
         made = (None, _plain(kind))
+    elif kind is Receipt:
+        made = (to_json, _receipt)
     elif origin is tuple:
         made = _sequence(typing.get_args(kind))
-    elif origin in (types.UnionType, typing.Union):
-        made = _optional(typing.get_args(kind))
-    elif isinstance(kind, type) and issubclass(kind, enum.Enum):
-        made = _enum(kind)
     elif dataclasses.is_dataclass(kind) and isinstance(kind, type):
         made = _dataclass(kind)
     else:

@@ -26,7 +26,7 @@ APPLICATION_ID = 0x46353446
 
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE records (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT, body BLOB NOT NULL, chain INTEGER NOT NULL)",
+    "CREATE TABLE records (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, key BLOB, body BLOB NOT NULL, chain INTEGER NOT NULL)",
     "CREATE UNIQUE INDEX accepted_keys ON records (key) WHERE kind = 'accepted'",
 )
 _INSERT = "INSERT INTO records (seq, kind, key, body, chain) VALUES (?, ?, ?, ?, ?)"
@@ -113,13 +113,18 @@ class SqliteJournal:
             body = encode(record)
             seq += 1
             chain = crc32(body, crc32(record.kind.encode(), chain))
-            rows.append((seq, record.kind, record.key if type(record) is Accepted else None, body, chain))
+            # bytes, because a key may hold what SQLite's text cannot: half of a surrogate pair
+            key = record.key.encode("utf-8", "surrogatepass") if type(record) is Accepted else None
+            rows.append((seq, record.kind, key, body, chain))
         try:
             self._connection.execute("BEGIN")
             self._connection.executemany(_INSERT, rows)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back(error)
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
         self._seq, self._chain = seq, chain
 
     def _roll_back(self, error: sqlite3.Error) -> None:
