@@ -65,7 +65,7 @@ def _occurrences(scenario: Scenario, spec: Any, name: str, seed: int, replicatio
         return []
     end_us = scenario.duration_us
     if spec.per_day is not None:
-        found = []
+        found: list[Fault] = []
         at = 0.0
         while True:
             gap, length, which = random.standard_exponential(), random.standard_exponential(), random.random()

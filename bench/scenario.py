@@ -12,6 +12,7 @@ seed a run follows to the bit; with `expect` a scenario is a test. The file is T
 from __future__ import annotations
 
 import calendar
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -38,7 +39,7 @@ from bench.scenario_model import (
 )
 from fiscal.receipt import Taxation
 
-__all__ = ["Expect", "Scenario", "ScenarioError", "apply_set", "load", "parse"]
+__all__ = ["Expect", "Scenario", "ScenarioError", "apply_set", "load", "parse", "schema_text"]
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 BUNDLED = {"online_retail": DATA / "online_retail.parquet"}
@@ -202,6 +203,12 @@ def parse(data: Mapping[str, Any], source: str = "scenario", folder: str | Path 
     if wrong:
         raise ScenarioError(f"{source}: {field}: {what}" for field, what in wrong)
     return scenario
+
+
+def schema_text() -> str:
+    """The JSON Schema of scenario files, for editors: what ``scenarios/scenario.schema.json`` holds."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Scenario.model_json_schema()}
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 
 _STEP = re.compile(r"([A-Za-z_]\w*)|\[?(\d+)\]?")

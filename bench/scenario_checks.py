@@ -22,9 +22,9 @@ Mistake = tuple[str, str]
 
 def mistakes(scenario: Scenario) -> list[Mistake]:
     """Every mistake of a scenario whose tables are well formed."""
+    shop_and_farm = [*_shop(scenario), *_farm(scenario)]
     return [
-        *_shop(scenario),
-        *_farm(scenario),
+        *(shop_and_farm or _nobody_may(scenario)),
         *_arrivals(scenario),
         *_shifts(scenario),
         *_faults(scenario),
@@ -93,7 +93,6 @@ def _farm(scenario: Scenario) -> Iterator[Mistake]:
                     f'"{site}" is no site of the shop{near_miss(site, scenario.shop.sites)}',
                 )
     yield from _names(scenario)
-    yield from _nobody_may(scenario)
 
 
 def _names(scenario: Scenario) -> Iterator[Mistake]:

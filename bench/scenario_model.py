@@ -88,7 +88,7 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, (list, tuple)) else [value]
 
 
-Number = Annotated[float, Strict()]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Count = Annotated[int, Strict(), Field(ge=0)]
 Text = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=256)]
 Flag = Annotated[bool, Strict()]
