@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bench import log as events
+from bench.faults import Fault
 from bench.log import EventLog
 from bench.measures_causes import CAUSES, why_late
 from bench.measures_log import (
@@ -34,7 +35,7 @@ from bench.measures_log import (
     levels,
     waiting_steps,
 )
-from bench.measures_spans import Spans, spans
+from bench.measures_spans import Spans, engine_deaths, spans
 from bench.scenario import Scenario
 from bench.scenario_model import US_PER_S
 from fiscal.receipt import SettlementType
@@ -52,19 +53,6 @@ class Asked(NamedTuple):
     order: str
     type: SettlementType
     total_kop: int
-
-
-class Fault(Protocol):
-    """A fault as it was laid out for this run: ``target`` is a register, a computer, "all", or "" for the shop as a whole."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def target(self) -> str: ...
-    @property
-    def at_us(self) -> int: ...
-    @property
-    def until_us(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -108,11 +96,6 @@ class Run:
             pools.append(numbers.setdefault(who, len(numbers)))
         return tuple(pools)
 
-    @property
-    def slow_factor(self) -> float:
-        """How many times slower a slow register is, by the scenario."""
-        return max((f.factor for f in self.scenario.faults if f.kind == "register_slow"), default=3.0)
-
     def hit_by(self, fault: Fault) -> tuple[int, ...]:
         """The registers a fault can take down: itself, those on its computer, all, or none when it hits the shop as a whole."""
         computers = {register.name: register.computer for register in self.scenario.registers()}
@@ -134,6 +117,14 @@ class Measured:
     timeline: pd.DataFrame
     causes: pd.DataFrame
     summary: dict[str, Any]
+    begin: pd.Timestamp
+    end: pd.Timestamp
+    deadline_s: float
+
+    @property
+    def title(self) -> str:
+        """Which run this is, in a few words."""
+        return f"{self.summary['scenario']}, seed {self.summary['seed']}"
 
 
 def measure(run: Run) -> Measured:
@@ -161,10 +152,13 @@ def measure(run: Run) -> Measured:
         receipts=receipts,
         registers=registers,
         queue=queue,
-        faults=_faults(run),
+        faults=_faults(run, log),
         timeline=_timeline(run, what),
         causes=cause_table(receipts),
         summary=_summary(run, outcome, refused, late, receipts, registers, queue),
+        begin=moments(run, np.array([0]))[0],
+        end=moments(run, np.array([run.end_us]))[0],
+        deadline_s=run.deadline_us / US_PER_S,
     )
 
 
@@ -263,16 +257,21 @@ def _queue(run: Run, log: LogColumns) -> pd.DataFrame:
     )
 
 
-def _faults(run: Run) -> pd.DataFrame:
-    faults = sorted(run.faults, key=lambda f: (f.at_us, f.kind, f.target))
+def _faults(run: Run, log: LogColumns) -> pd.DataFrame:
+    """Faults as they were laid out; the engine's own deaths as they happened, because some come at a step and not at a time."""
+    faults = [
+        (f.at_us, f.kind, f.target, min(max(f.at_us, f.until_us), run.end_us))
+        for f in run.faults
+        if f.kind != "engine_crash"
+    ]
+    faults += [(begin, "engine_crash", "", end) for begin, end in engine_deaths(log, run.end_us)]
+    faults.sort()
     return pd.DataFrame(
         {
-            "kind": pd.array([f.kind for f in faults], dtype=TEXT),
-            "target": pd.array([f.target for f in faults], dtype=TEXT),
-            "begin": moments(run, np.array([f.at_us for f in faults], dtype=np.int64)),
-            "end": moments(
-                run, np.array([min(max(f.at_us, f.until_us), run.end_us) for f in faults], dtype=np.int64)
-            ),
+            "kind": pd.array([kind for _, kind, _, _ in faults], dtype=TEXT),
+            "target": pd.array([target for _, _, target, _ in faults], dtype=TEXT),
+            "begin": moments(run, np.array([begin for begin, _, _, _ in faults], dtype=np.int64)),
+            "end": moments(run, np.array([end for _, _, _, end in faults], dtype=np.int64)),
         }
     )
 

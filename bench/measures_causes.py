@@ -12,14 +12,14 @@ the same receipts; without re-routing every register is a pool of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from bench import log as events
-from bench.measures_log import NEVER, Fates, Ints, LogColumns, Objects, levels, waiting_steps
-from bench.measures_spans import Spans, lost_by_cause
+from bench.measures_log import NEVER, Fates, Flags, Ints, LogColumns, Objects, levels, waiting_steps
+from bench.measures_spans import Spans, engine_deaths, lost_by_cause
 
 if TYPE_CHECKING:
     from bench.measures import Run
@@ -146,9 +146,8 @@ def _parts(run: Run, log: LogColumns, fates: Fates, spans: Spans, late: Ints) ->
             parts.setdefault(cause, np.zeros(len(late)))[mine] += integral.between(
                 since, begun[mine].astype(np.float64)
             )
-        slow = _slow(run, spans, in_pool)
-        if slow is not None:
-            integral = Integral(*slow, weight * (1.0 - 1.0 / run.slow_factor))
+        for slow_begin, slow_end, share in _slow(run, spans, in_pool):
+            integral = Integral(slow_begin, slow_end, weight * share)
             parts.setdefault("register_slow", np.zeros(len(late)))[mine] += integral.between(
                 begin, ended[mine].astype(np.float64)
             )
@@ -158,12 +157,11 @@ def _parts(run: Run, log: LogColumns, fates: Fates, spans: Spans, late: Ints) ->
 def _closed_doors(run: Run, log: LogColumns) -> dict[str, Integral]:
     """When nothing could be accepted: the engine was dead, or its journal could not grow."""
     doors: dict[str, Integral] = {}
-    engine = log.of(events.ENGINE)
-    begin = [int(log.t_us[row]) for row in engine if log.detail[row].startswith("crash")]
-    end = [int(log.t_us[row]) for row in engine if log.detail[row].startswith("restart")]
-    if begin:
-        end += [run.end_us] * (len(begin) - len(end))
-        doors["engine_crash"] = Integral(np.array(begin), np.array(end[: len(begin)]), 1.0)
+    deaths = engine_deaths(log, run.end_us)
+    if deaths:
+        doors["engine_crash"] = Integral(
+            np.array([a for a, _ in deaths]), np.array([b for _, b in deaths]), 1.0
+        )
     full = [(f.at_us, min(f.until_us, run.end_us)) for f in run.faults if f.kind == "disk_full"]
     full = [(a, b) for a, b in full if b > a]
     if full:
@@ -171,24 +169,19 @@ def _closed_doors(run: Run, log: LogColumns) -> dict[str, Integral]:
     return doors
 
 
-def _slow(run: Run, spans: Spans, in_pool: npt.NDArray[np.bool_]) -> tuple[Ints, Ints] | None:
-    """The parts of busy spans during which the register was slow."""
-    begins: list[Ints] = []
-    ends: list[Ints] = []
+def _slow(run: Run, spans: Spans, in_pool: Flags) -> Iterator[tuple[Ints, Ints, float]]:
+    """The parts of busy spans during which a register was slow, and the share of its work that was not done."""
     for fault in run.faults:
         if fault.kind != "register_slow":
             continue
-        for i in run.hit_by(fault):
-            rows = in_pool & (spans.register == i) & (spans.state == "busy")
-            begin, end = (
-                np.maximum(spans.begin[rows], fault.at_us),
-                np.minimum(spans.end[rows], fault.until_us),
-            )
-            begins.append(begin[end > begin])
-            ends.append(end[end > begin])
-    if not sum(map(len, begins)):
-        return None
-    return np.concatenate(begins), np.concatenate(ends)
+        rows = (
+            in_pool
+            & (spans.state == "busy")
+            & np.isin(spans.register, np.array(run.hit_by(fault), dtype=np.int64))
+        )
+        begin, end = np.maximum(spans.begin[rows], fault.at_us), np.minimum(spans.end[rows], fault.until_us)
+        if (end > begin).any():
+            yield begin[end > begin], end[end > begin], 1.0 - 1.0 / float(fault.params["factor"])
 
 
 def _episode_begins(log: LogColumns, fates: Fates, pools: Ints, pool: Ints, submitted: Ints) -> Ints:

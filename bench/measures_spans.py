@@ -85,6 +85,22 @@ def spans(run: Run, log: LogColumns) -> Spans:
     return Spans(register[keep], state[keep], begin[keep], end[keep], cause[keep])
 
 
+def engine_deaths(log: LogColumns, end_us: int) -> list[tuple[int, int]]:
+    """From when to when the engine was dead."""
+    deaths: list[tuple[int, int]] = []
+    dead_since = -1
+    for row in log.of(events.ENGINE).tolist():
+        what, t = log.detail[row].partition(":")[0], int(log.t_us[row])
+        if what == "crash" and dead_since < 0:
+            dead_since = t
+        elif what == "restart" and dead_since >= 0:
+            deaths.append((dead_since, t))
+            dead_since = -1
+    if dead_since >= 0:
+        deaths.append((dead_since, end_us))
+    return deaths
+
+
 def _outages(register: Ints, state: Objects) -> Flags:
     """Which spans belong to an outage: failed, or looked after since a failure."""
     n = len(state)
