@@ -17,11 +17,12 @@ import json
 from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, NoReturn, TypeVar
 
 from fiscal.parties import normal_phone
-from fiscal.validation import NAME_LENGTH, Invalid, InvalidReceipt, Problem, validate
+from fiscal.validation import NAME_LENGTH, UNWRITABLE, Invalid, InvalidReceipt, Problem, validate
 from fiscal.vat import Vat
 
 __all__ = [
@@ -184,9 +185,10 @@ def normalised(receipt: Receipt) -> Receipt:
     )
 
 
+@lru_cache(maxsize=8192)
 def tidy_name(name: str, limit: int = NAME_LENGTH) -> str:
-    """A name with single spaces, cut to the length of its field."""
-    return " ".join(name.split())[:limit].rstrip()
+    """A name with single spaces and without unprintable characters, cut to the length of its field."""
+    return " ".join(UNWRITABLE.sub(" ", name).split())[:limit].rstrip()
 
 
 def canonical(receipt: Receipt) -> bytes:

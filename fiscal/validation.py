@@ -113,7 +113,8 @@ class InvalidOrder(Invalid):
 
 # --- single fields ---------------------------------------------------------------------------------------------------
 
-_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+UNWRITABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and halves of characters: neither printable nor storable."""
 
 
 @lru_cache(maxsize=8192)
@@ -121,7 +122,7 @@ def text_fault(text: str, limit: int) -> str:
     """Why a text does not fit a field of so many characters, or an empty string."""
     if len(text) > limit:
         return f"has {len(text)} characters, the field holds {limit}"
-    found = _UNWRITABLE.search(text)
+    found = UNWRITABLE.search(text)
     if found:
         return f"has an unprintable character (U+{ord(found.group()):04X}) at position {found.start() + 1}"
     return ""
