@@ -92,6 +92,16 @@ class Engine(Printing):
         """Promised receipts that no register works on."""
         return self._dispatch.waiting
 
+    @property
+    def settled(self) -> bool:
+        """Nothing waits, nothing is in work, nothing is in doubt, nothing is on its way to the journal."""
+        return (
+            not self._pending
+            and not self._unwritten
+            and not self._dispatch.waiting
+            and all(station.work is None and station.doubt is None for station in self._stations)
+        )
+
     def keys(self) -> Iterable[str]:
         """Every key ever accepted, in the order of arrival."""
         return self._entries.keys()

@@ -1,0 +1,210 @@
+"""Registers in fidelity ``wire``: driver, protocol bytes, line, emulated register and fiscal drive, each the real thing's equal.
+
+A seat joins one register's parts and gives the world its two handles: a task to perform, a fault to suffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import simpy
+from fiscal.emulators.shtrih import ShtrihRegister
+from fiscal.registers.shtrih.driver import ShtrihDriver
+
+from bench.faults import Fault
+from bench.line import VirtualLine
+from bench.operator import Operator
+from fiscal.devices import Device
+from fiscal.emulators.drive import Drive
+from fiscal.emulators.drive_registration import Mode, Registration
+from fiscal.engine import events
+from fiscal.engine.outcomes import Outcome
+from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat
+from fiscal.registers import tasks
+from fiscal.registers.conversation import Settings
+
+REGISTERED_BEFORE_S = 30 * 86_400
+"""The registers of a run were registered so long before it."""
+
+
+def registered_drive(number: int, registration: Registration, start_s: int) -> Drive:
+    """A drive in fiscal mode, registered a month before the run; its number follows from its place in the farm."""
+    drive = Drive(f"99990789{number:08d}")
+    drive.register(registration, start_s - REGISTERED_BEFORE_S)
+    drive.confirm(1, start_s - REGISTERED_BEFORE_S)
+    return drive
+
+
+class WireSeat:
+    """One register of the farm with everything between it and the engine."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        name: str,
+        device: Device,
+        drive: Drive,
+        *,
+        electronic: bool,
+        ffd: int,
+        baud_bps: int,
+        latency_us: int,
+        start_s: int,
+        operator: Operator,
+        barriers: Iterable[int] = (),
+        noise: np.random.Generator | None = None,
+    ) -> None:
+        self.name = name
+        self.drive = drive
+        self.register = ShtrihRegister(device, drive, epoch_s=start_s, electronic=electronic)
+        self.line = VirtualLine(env, self.register, baud_bps, latency_us, barriers)
+        self.line.noise_draws = noise
+        self.line.documents = lambda: drive.receipts_in_shift
+        self._driver = ShtrihDriver(Settings(), ffd=ffd)
+        self._env = env
+        self._start_s = start_s
+        self._operator = operator
+        self._unpowered = 0
+        self._unplugged = 0
+        self._paperless = 0
+        self._act: dict[str, Callable[[Fault, bool], bool]] = {
+            "power_cut": self._power,
+            "cable_pulled": self._cable,
+            "computer_hang": self._hang,
+            "reply_lost": self._lose,
+            "garbled_bytes": self._noise,
+            "paper_out": self._paper,
+            "register_slow": self._slow,
+            "clock_jump": self._clock,
+        }
+
+    def perform(self, task: events.Task, done: Callable[[Outcome | None], None]) -> None:
+        now = int(self._env.now)
+        if type(task) is events.Probe:
+            self.settle(now)
+        self.line.start(tasks.start(self._driver, task, self._start_s + now // 1_000_000), done)
+
+    def abandon(self) -> None:
+        self.line.abandon()
+
+    def settle(self, now_us: int) -> None:
+        """Bring register and operator up to now."""
+        self.line.catch_up(now_us)
+        self._operator.settle(self.drive, self.register.clock_offset_s, now_us)
+
+    def fault(self, fault: Fault, begins: bool) -> bool:
+        self.line.catch_up(int(self._env.now))
+        return self._act[fault.kind](fault, begins)
+
+    def fired(self) -> dict[str, int]:
+        return {"reply_lost": self.line.lost, "garbled_bytes": self.line.garbled}
+
+    def _power(self, fault: Fault, begins: bool) -> bool:
+        before = self._unpowered
+        self._unpowered += 1 if begins else -1
+        if begins and not before:
+            self.register.power_off(int(self._env.now))
+        elif not begins and not self._unpowered:
+            self.register.power_on(int(self._env.now))
+        return True
+
+    def _cable(self, fault: Fault, begins: bool) -> bool:
+        self._unplugged += 1 if begins else -1
+        self.line.connected = not self._unplugged
+        return True
+
+    def _hang(self, fault: Fault, begins: bool) -> bool:
+        if begins:
+            self.line.frozen_until_us = max(self.line.frozen_until_us, fault.until_us)
+        return True
+
+    def _lose(self, fault: Fault, begins: bool) -> bool:
+        self.line.lose_replies += int(fault.params["count"]) if begins else 0
+        return begins
+
+    def _noise(self, fault: Fault, begins: bool) -> bool:
+        self.line.noise = float(fault.params["probability"]) if begins else 0.0
+        return True
+
+    def _paper(self, fault: Fault, begins: bool) -> bool:
+        before = self._paperless
+        self._paperless += 1 if begins else -1
+        if begins and not before:
+            self.register.paper_out(int(self._env.now))
+        elif not begins and not self._paperless:
+            self.register.paper_in(int(self._env.now))
+        return True
+
+    def _slow(self, fault: Fault, begins: bool) -> bool:
+        self.register.slow = float(fault.params["factor"]) if begins else 1.0
+        return True
+
+    def _clock(self, fault: Fault, begins: bool) -> bool:
+        self.register.clock_offset_s += int(fault.params["shift_us"]) // 1_000_000 if begins else 0
+        return begins
+
+
+def sample_receipt(lines: int, entity: str = "7707083893", site: str = "https://shop.example") -> Receipt:
+    """A plain receipt of so many lines, for measuring."""
+    items = tuple(Item(f"Goods number {n}", 10_000, 1_000_000, 10_000, Vat.VAT_22) for n in range(lines))
+    return Receipt(
+        SettlementType.SALE,
+        items,
+        Payments(cashless_kop=10_000 * lines),
+        Taxation.GENERAL,
+        entity,
+        site,
+        Buyer(email="buyer@shop.example"),
+    )
+
+
+_measured: dict[tuple[str, bool, int, int, int], tuple[int, int]] = {}
+
+
+def wire_service_us(
+    device: Device, electronic: bool, ffd: int, baud_bps: int, latency_us: int
+) -> tuple[int, int]:
+    """How long a receipt takes on this register over this line: (base, for each line), microseconds, measured by doing it.
+
+    The shift is open and the register idle; printing on paper is included, since the next receipt waits for it.
+    """
+    key = (device.name, electronic, ffd, baud_bps, latency_us)
+    if key not in _measured:
+        one, eleven = (_duration_us(device, electronic, ffd, baud_bps, latency_us, lines) for lines in (1, 11))
+        per_line = (eleven - one) // 10
+        _measured[key] = (one - per_line, per_line)
+    return _measured[key]
+
+
+def _duration_us(
+    device: Device, electronic: bool, ffd: int, baud_bps: int, latency_us: int, lines: int
+) -> int:
+    env = simpy.Environment()
+    start_s = 1_790_000_000
+    receipt = sample_receipt(lines)
+    registration = Registration(
+        receipt.entity, "0000000001000000", taxation=int(receipt.taxation), mode=int(Mode.INTERNET), ffd=ffd
+    )
+    seat = WireSeat(
+        env,
+        "sample",
+        device,
+        registered_drive(1, registration, start_s),
+        electronic=electronic,
+        ffd=ffd,
+        baud_bps=baud_bps,
+        latency_us=latency_us,
+        start_s=start_s,
+        operator=Operator(1_000_000, (), start_s),
+    )
+    moments: list[int] = []
+
+    def again(_: Outcome | None) -> None:
+        moments.append(int(env.now))
+        if len(moments) < 3:
+            seat.perform(events.Fiscalize("sample", receipt, "SAMPLE"), again)
+
+    again(None)
+    env.run()
+    return moments[2] - moments[1]
