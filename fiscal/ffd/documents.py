@@ -237,9 +237,9 @@ def receipt_body(
 ) -> bytes:
     """Everything the register contributes to a receipt (form 3) or, when ``receipt.correction`` is set, to a correction (form 31).
 
-    ``on``: the day of the settlement, which decides VAT rates and the tags for the Internet. ``mark``: tag 1192, by which the shop
-    knows its receipt again (16 bytes of CP866). ``vat``: sums by code when they are known already. Raises `FfdError` for what does
-    not fit the format and `fiscal.vat.UnknownRate` for a code without rate on that day.
+    ``on``: the day of the document, which decides the VAT rates and the Internet sign; a correction takes the rates of the day it
+    corrects. ``mark``: tag 1192, by which the shop knows its receipt again (16 bytes of CP866). ``vat``: sums by code when they are
+    known already. Raises `FfdError` for what does not fit the format and `fiscal.vat.UnknownRate` for a code without rate on that day.
     """
     parts: list[bytes] = []
     correction = receipt.correction
@@ -248,6 +248,10 @@ def receipt_body(
             parts.append(stlv(1059, item_body(item, ffd)))
     if correction is not None:
         parts.append(correction_fields(correction, ffd))
+    if vat is None:
+        # a correction repeats the tax of the day it corrects
+        taxed_on = on if correction is None else date.fromisoformat(correction.date)
+        vat = cast(Mapping[int, int], vat_sums(receipt, taxed_on))
     paid = receipt.payments
     parts += (
         byte(1055, receipt.taxation),
@@ -257,7 +261,7 @@ def receipt_body(
         vln(1216, paid.credit_kop),
         vln(1217, paid.provision_kop),
         text(1060, facts.tax_service_site, limit=256),
-        vat_fields(cast(Mapping[int, int], vat_sums(receipt, on)) if vat is None else vat),
+        vat_fields(vat),
     )
     buyer = receipt.buyer
     contact = buyer.email or buyer.phone

@@ -14,6 +14,8 @@ from fiscal.ffd.tags import FORMS, TAGS, meaning
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock without zone is what the format holds
 
+_NOT_MONEY = frozenset((1096, 1121, 1123, 1293, 1294))  # numbers of the same type as sums
+
 
 def shown(tag: int, value: Value) -> str:
     """One value in words: ``2024-09-17 18:01:00``, ``1285.21``, ``4 (full payment at delivery)``, ``21 04 1c 6b 81 a4 (0476807588)``."""
@@ -28,7 +30,7 @@ def shown(tag: int, value: Value) -> str:
         kind = TAGS[tag].type if tag in TAGS else ""
         if kind == "unixtime":
             return str(_EPOCH + timedelta(seconds=value))
-        if kind == "vln":
+        if kind == "vln" and tag not in _NOT_MONEY:
             return f"{value // 100}.{value % 100:02}"
         words = meaning(tag, value)
         return f"{value} ({words})" if words else str(value)
