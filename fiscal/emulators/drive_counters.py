@@ -16,8 +16,8 @@ from fiscal.ffd.reports import TypeTotals, counters
 _TYPES = (1, 2, 3, 4)
 _ROWS = 8
 _WIDTH = 19
-_COUNT, _TOTAL, _PAYMENTS, _VAT = 0, 1, 2, 6
-"""Columns: count, total, five payments from column 2, VAT codes 1 ... 12 at column 6 + code."""
+_COUNT, _TOTAL, _CASH, _CASHLESS, _PREPAID, _CREDIT, _PROVISION, _VAT = 0, 1, 2, 3, 4, 5, 6, 6
+"""Columns; the sum of VAT code 1 ... 12 stands at column _VAT + code."""
 
 
 class Counters:
@@ -32,14 +32,14 @@ class Counters:
         """Count one receipt of this form and settlement type."""
         row = self.rows[type + 3 if form in CORRECTION_FORMS else type - 1]
         cash, cashless, prepaid, credit, provision, vat = sums
-        row[0] += 1
-        row[1] += total_kop
-        row[2] += cash
-        row[3] += cashless
+        row[_COUNT] += 1
+        row[_TOTAL] += total_kop
+        row[_CASH] += cash
+        row[_CASHLESS] += cashless
         if prepaid or credit or provision:
-            row[4] += prepaid
-            row[5] += credit
-            row[6] += provision
+            row[_PREPAID] += prepaid
+            row[_CREDIT] += credit
+            row[_PROVISION] += provision
         for code, kop in vat:
             row[_VAT + code] += kop
 
@@ -68,7 +68,8 @@ class Counters:
         """Payments and VAT of a settlement type."""
         row = self.rows[type + 3 if corrections else type - 1]
         vat = tuple((code, row[_VAT + code]) for code in range(1, 13) if row[_VAT + code])
-        return Sums(row[2], row[3], row[4], row[5], row[6], vat)
+        cash, cashless, prepaid, credit, provision = row[_CASH : _PROVISION + 1]
+        return Sums(cash, cashless, prepaid, credit, provision, vat)
 
     def encode(self, tag: int) -> bytes:
         """The whole field 1194, 1157 or 1158; settlement types without receipts are left out."""
