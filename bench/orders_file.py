@@ -7,7 +7,9 @@ that names its row and its column. A negative quantity is a return; an order wit
 
 from __future__ import annotations
 
+import csv
 import functools
+import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -111,9 +113,13 @@ def _orders(path: Path, columns: Columns, changed_ns: int) -> Trace:
     if not path.is_file():
         raise ScenarioError(f"{path.name}: no such file; paths are relative to the scenario file")
     is_parquet = path.suffix.lower() in (".parquet", ".pq")
-    frame = _parquet(path).to_pandas() if is_parquet else _csv(path)
+    if is_parquet:
+        frame = _parquet(path).to_pandas()
+        numbers = list(range(1, len(frame) + 1))
+    else:
+        frame, numbers = _csv(path)
     _columns_exist(path, frame, columns)
-    return _Reading(path.name, frame, columns, first_row=1 if is_parquet else 2).trace()
+    return _Reading(path.name, frame, columns, numbers).trace()
 
 
 def _parquet(path: Path) -> pa.Table:
@@ -123,26 +129,37 @@ def _parquet(path: Path) -> pa.Table:
         raise ScenarioError(f"{path.name}: is no readable Parquet file: {_first_sentence(error)}") from None
 
 
-def _csv(path: Path) -> pd.DataFrame:
+def _csv(path: Path) -> tuple[pd.DataFrame, list[int]]:
+    """The cells as text, and which row of the file (the header is row 1) each stands in; blank rows are passed over."""
     try:
-        header = path.open(encoding="utf-8-sig").readline()
-        separator = max(",;\t|", key=header.count)
-        return pd.read_csv(
-            path,
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-            skip_blank_lines=False,
-        )
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ScenarioError(
             f"{path.name}: byte {error.start} is no UTF-8 text; save the file as UTF-8"
         ) from None
-    except pd.errors.EmptyDataError:
-        raise ScenarioError(f"{path.name}: is empty; the first row must name the columns") from None
-    except (pd.errors.ParserError, OSError, ValueError) as error:
+    header_line = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t|", key=header_line.count))
+    header: list[str] = []
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    try:
+        for number, row in enumerate(reader, start=1):
+            if not any(row):
+                continue
+            if not header:
+                header = [cell.strip() for cell in row]
+                continue
+            if len(row) != len(header):
+                raise ScenarioError(
+                    f"{path.name}: row {number} has {len(row)} cells, the header has {len(header)}"
+                )
+            rows.append(row)
+            numbers.append(number)
+    except csv.Error as error:
         raise ScenarioError(f"{path.name}: is no readable CSV file: {_first_sentence(error)}") from None
+    if not header:
+        raise ScenarioError(f"{path.name}: is empty; the first row must name the columns")
+    return pd.DataFrame(rows, columns=header, dtype=object), numbers
 
 
 def _first_sentence(error: Exception) -> str:
@@ -151,7 +168,10 @@ def _first_sentence(error: Exception) -> str:
 
 def _columns_exist(path: Path, frame: pd.DataFrame, columns: Columns) -> None:
     there = [str(column) for column in frame.columns]
-    wrong = []
+    wrong = [
+        f'{path.name}: two columns are named "{name}"'
+        for name in sorted({n for n in there if there.count(n) > 1})
+    ]
     for field in ("order", "time", "name", "quantity", "price", "buyer", "returned"):
         wanted = getattr(columns, field)
         if wanted is not None and wanted not in there:
@@ -165,8 +185,8 @@ def _columns_exist(path: Path, frame: pd.DataFrame, columns: Columns) -> None:
 class _Reading:
     """One pass over a frame: each column converted by its distinct values, mistakes collected with their rows."""
 
-    def __init__(self, source: str, frame: pd.DataFrame, columns: Columns, first_row: int) -> None:
-        self.source, self.frame, self.columns, self.first_row = source, frame, columns, first_row
+    def __init__(self, source: str, frame: pd.DataFrame, columns: Columns, numbers: list[int]) -> None:
+        self.source, self.frame, self.columns, self.numbers = source, frame, columns, numbers
         self.mistakes: list[tuple[int, str]] = []
         self.left_out: dict[str, int] = {}
 
@@ -279,7 +299,7 @@ class _Reading:
             prices=tuple(prices),
             left_out=self.left_out,
             empty=tuple(str(orders[order_id[r]]) for r in empty),
-            first_empty_row=int(empty[0]) + self.first_row if len(empty) else 0,
+            first_empty_row=self.numbers[int(empty[0])] if len(empty) else 0,
         )
 
     def _leave_out(self, reason: str, rows: npt.NDArray[np.bool_]) -> None:
@@ -312,8 +332,7 @@ class _Reading:
             return
         self.mistakes.sort(key=lambda mistake: mistake[0])
         lines = [
-            f"{self.source}: row {row + self.first_row}, {what}"
-            for row, what in self.mistakes[:MISTAKES_SHOWN]
+            f"{self.source}: row {self.numbers[row]}, {what}" for row, what in self.mistakes[:MISTAKES_SHOWN]
         ]
         if len(self.mistakes) > MISTAKES_SHOWN:
             lines.append(f"{self.source}: and more rows like these; the first {MISTAKES_SHOWN} are shown")

@@ -38,6 +38,7 @@ from bench.scenario_model import US_PER_DAY, US_PER_S
 from bench.streams import stream
 from fiscal.money import line_sum_kop
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat
+from fiscal.splitting import part_keys, split
 from fiscal.vat import standard
 
 __all__ = ["LeftOut", "TimedOrder", "left_out", "make_orders"]
@@ -68,7 +69,7 @@ class LeftOut:
 def make_orders(scenario: Scenario, seed: int | None = None, replication: int = 0) -> list[TimedOrder]:
     """All orders of the scenario, sorted by moment and key; ``seed`` None means the scenario's own.
 
-    An order longer than ``shop.max_lines_per_receipt`` comes as several receipts at the same moment, with keys ``.../01``, ``.../02``.
+    An order longer than ``shop.max_lines_per_receipt`` comes as several receipts at the same moment, with keys ``KEY/1``, ``KEY/2``.
     Raises ScenarioError for an order file that cannot be used.
     """
     seed = scenario.seed if seed is None else seed
@@ -157,10 +158,9 @@ class _Till:
         if len(items) <= self.max_lines:
             yield TimedOrder(at_us, key, receipt)
             return
-        from fiscal.orders import split
-
-        for part in split(receipt, max_items=self.max_lines):
-            yield TimedOrder(at_us, f"{key}/{part.part:02}", part)
+        parts = split(receipt, max_items=self.max_lines)
+        for part_key, part in zip(part_keys(key, len(parts)), parts, strict=True):
+            yield TimedOrder(at_us, part_key, part)
 
     def payments(self, draw: float, total_kop: int) -> Payments:
         if draw < self.cash:
@@ -270,7 +270,7 @@ def _refuse_empty(scenario: Scenario, arrivals: TraceArrivals, trace: Trace) -> 
         return
     way_out = 'mend the file or set arrivals.empty_orders = "skip"'
     if trace.empty:
-        more = f" (and {len(trace.empty) - 1} more orders)" if len(trace.empty) > 1 else ""
+        more = f" (and {len(trace.empty) - 1} more)" if len(trace.empty) > 1 else ""
         raise ScenarioError(
             f"{trace.source}: row {trace.first_empty_row}, order {trace.empty[0]}{more}: no goods, no line with a price and a "
             f"quantity above zero; {way_out}"
@@ -285,7 +285,8 @@ def _refuse_empty(scenario: Scenario, arrivals: TraceArrivals, trace: Trace) -> 
 
 def _named_days(arrivals: TraceArrivals, trace: Trace, days: dict[int, npt.NDArray[np.int64]]) -> list[int]:
     if not arrivals.days:
-        return [max(days, key=lambda day: (len(days[day]), -day))]
+        sales = {day: sum(not trace.returned[i] for i in numbers) for day, numbers in days.items()}
+        return [max(sales, key=lambda day: (sales[day], -day))]
     named = [(day - dt.date(1970, 1, 1)).days for day in arrivals.days]
     for i, day in enumerate(named):
         if day not in days:
