@@ -37,6 +37,7 @@ from fiscal.engine.events import (
     Submitted,
     WallClockSet,
 )
+from fiscal.engine.views import ReceiptView
 from fiscal.journal import Journal
 from fiscal.live import clock
 from fiscal.live.worker import Cable, Port, Worker
@@ -48,8 +49,8 @@ T = TypeVar("T")
 CLOCK_CHECK_US = 5_000_000
 CLOCK_STEP_US = 1_000_000
 
-Answered = Callable[[Reply, bool], None]
-"""Called in the engine's thread with the reply, and whether the key had been accepted before."""
+Answered = Callable[[Reply, bool, ReceiptView | None], None]
+"""Called in the engine's thread with the reply, whether the key had been accepted before, and what is true of the receipt now."""
 
 
 class _Request:
@@ -123,7 +124,7 @@ class Runtime:
     def request(self, event: Event, key: str, answered: Answered) -> None:
         """Any event that the engine answers with a `Reply` for ``key``."""
         if self.ended.is_set():
-            answered(Reply(key, False, f"journal: {self.failure or 'the engine has stopped'}"), False)
+            answered(Reply(key, False, f"journal: {self.failure or 'the engine has stopped'}"), False, None)
             return
         self._inbox.put(_Request(event, key, answered))
 
@@ -256,7 +257,7 @@ class Runtime:
                 at_once = effect
         if at_once is not None:
             # It answers this very request. Whoever else waits with the same key waits for the journal.
-            request.answered(at_once, known)
+            request.answered(at_once, known, engine.status(request.key))
             effects.remove(at_once)
         else:
             self._waiting.setdefault(request.key, []).append((request.answered, known))
@@ -279,8 +280,11 @@ class Runtime:
                 self._note_status(effect.key, effect.status)  # type: ignore[union-attr]
                 log.debug("receipt %s: %s %s", effect.key, effect.status, effect.detail)  # type: ignore[union-attr]
             elif kind is Reply:
-                for answered, known in self._waiting.pop(effect.key, ()):  # type: ignore[union-attr]
-                    answered(effect, known)  # type: ignore[arg-type]
+                waiting = self._waiting.pop(effect.key, ())  # type: ignore[union-attr]
+                if waiting:
+                    view = self._engine.status(effect.key)  # type: ignore[union-attr]
+                    for answered, known in waiting:
+                        answered(effect, known, view)  # type: ignore[arg-type]
             elif isinstance(effect, RegisterChanged):
                 name = self.config.registers[effect.register].name
                 level = logging.WARNING if effect.state == states.DOWN else logging.INFO
@@ -324,13 +328,13 @@ class Runtime:
         waiting, self._waiting = self._waiting, {}
         for key, answers in waiting.items():
             for answered, known in answers:
-                answered(Reply(key, False, reason), known)
+                answered(Reply(key, False, reason), known, None)
         while True:
             try:
                 item = self._inbox.get_nowait()
             except Empty:
                 return
             if isinstance(item, _Request):
-                item.answered(Reply(item.key, False, reason), False)
+                item.answered(Reply(item.key, False, reason), False, None)
             elif isinstance(item, _Question):
                 item.future.set_exception(RuntimeError(reason))

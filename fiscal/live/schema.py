@@ -240,6 +240,6 @@ def key_fault(key: str) -> str:
         return "is empty"
     if len(key) > KEY_LENGTH:
         return f"has {len(key)} characters, {KEY_LENGTH} are allowed"
-    if not key.isprintable():
-        return "has an unprintable character"
+    if not key.isprintable() or "/" in key or key in (".", ".."):
+        return "has a slash or an unprintable character"
     return ""

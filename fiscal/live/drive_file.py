@@ -1,0 +1,111 @@
+"""The memory of an emulated drive, on disk.
+
+A real drive survives a power cut, so the memory of an emulated one must survive its process: every document and every confirmation is on
+disk, synced, before the answer leaves. What is in between - an open shift, counters - follows from the documents and is played again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+from fiscal.emulators.drive import Confirmation, Drive, Stored
+
+APPLICATION_ID = 0x46354E44
+SNAPSHOT_EVERY = 2000
+"""Documents between two snapshots: how many are played again after a crash, at most."""
+
+
+class DriveFileError(Exception):
+    """The file cannot be used; one line for people."""
+
+
+class DriveFile:
+    """One drive's documents, confirmations and snapshot in a SQLite file, locked for as long as it is open."""
+
+    def __init__(self, path: Path, wait_s: float = 2.0) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                path, timeout=wait_s, isolation_level=None, check_same_thread=False
+            )
+        except (sqlite3.Error, OSError) as error:
+            raise DriveFileError(f"drive {path}: cannot open: {error}") from None
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            self._connection.close()
+            why = "in use by another emulator" if "locked" in str(error) else str(error)
+            raise DriveFileError(f"drive {path}: {why}") from None
+        except DriveFileError:
+            self._connection.close()
+            raise
+        self._drive: Drive | None = None
+        self._since_snapshot = 0
+
+    def _open(self) -> None:
+        run = self._connection.execute
+        run("PRAGMA locking_mode = EXCLUSIVE")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        run("BEGIN IMMEDIATE")
+        application = run("PRAGMA application_id").fetchone()[0]
+        if application == 0 and run("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            run(
+                "CREATE TABLE documents (document INTEGER PRIMARY KEY, form INTEGER, time_s INTEGER, sign INTEGER,"
+                " tlv BLOB, shift INTEGER, receipt_number INTEGER, type INTEGER, total_kop INTEGER)"
+            )
+            run("CREATE TABLE confirmations (document INTEGER PRIMARY KEY, time_s INTEGER, sign BLOB)")
+            run("CREATE TABLE snapshot (id INTEGER PRIMARY KEY, json TEXT)")
+            run(f"PRAGMA application_id = {APPLICATION_ID}")
+        elif application != APPLICATION_ID:
+            raise DriveFileError(f"drive {self.path}: this is not the memory of a drive")
+        run("COMMIT")
+
+    def load(self) -> Drive | None:
+        """The drive as it was, or ``None`` for a new file. Keeps it from now on."""
+        run = self._connection.execute
+        try:
+            row = run("SELECT json FROM snapshot").fetchone()
+            if row is None:
+                return None
+            drive = Drive.restore(
+                json.loads(row[0]),
+                (Stored(*document) for document in run("SELECT * FROM documents ORDER BY document")),
+                list(run("SELECT document, time_s, sign FROM confirmations ORDER BY document")),
+            )
+        except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+            raise DriveFileError(f"drive {self.path}: damaged: {error}") from None
+        self.keep(drive)
+        return drive
+
+    def keep(self, drive: Drive) -> None:
+        """From now on every document and confirmation of this drive is on disk before its answer leaves."""
+        self._drive = drive
+        self.save()
+        drive.on_record = self._record
+        drive.on_confirm = self._confirm
+
+    def _record(self, stored: Stored) -> None:
+        self._connection.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", stored)
+        self._since_snapshot += 1
+        if self._since_snapshot >= SNAPSHOT_EVERY:
+            self.save()
+
+    def _confirm(self, confirmation: Confirmation) -> None:
+        self._connection.execute("INSERT INTO confirmations VALUES (?, ?, ?)", confirmation)
+
+    def save(self) -> None:
+        """Write a snapshot."""
+        assert self._drive is not None
+        text = json.dumps(self._drive.snapshot())
+        self._connection.execute("INSERT OR REPLACE INTO snapshot VALUES (1, ?)", (text,))
+        self._since_snapshot = 0
+
+    def close(self) -> None:
+        if self._drive is not None:
+            self._drive.on_record = self._drive.on_confirm = None
+            self.save()
+        self._connection.close()

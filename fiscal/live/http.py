@@ -1,0 +1,349 @@
+"""The HTTP interface: bring a receipt, see what is true of it, look after the farm.
+
+A receipt is answered only when the journal has it: ``202`` means it will be made, whatever happens to this process. The same key with the
+same receipt is answered ``200``, with other contents ``409``; an impossible receipt ``422`` with every wrong field; a journal that
+cannot take it ``503``, and nothing was promised.
+
+Whoever can reach this interface can sell in the shop's name. So it listens on the loopback interface by default, asks for a token
+everywhere else, and refuses requests that a web page of somebody else has made the browser send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hmac
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+
+from fiscal.engine import states
+from fiscal.engine.engine import Engine
+from fiscal.engine.events import CancelAsked, Event, Reply, RetryAsked, ShiftCloseAsked, Submitted
+from fiscal.engine.views import ReceiptView
+from fiscal.live import clock, views
+from fiscal.live.runtime import Runtime
+from fiscal.live.schema import Defaults, key_fault, read_receipt
+from fiscal.receipt import Invalid, Problem, fingerprint, validate
+
+log = logging.getLogger("fiscal.http")
+ANSWER_LIMIT_S = 30.0
+LIST_LIMIT = 1000
+LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
+
+_STATUS_OF = {"conflict": 409, "invalid": 422, "no register": 422, "journal": 503}
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+def answer(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response(_dump(content).encode("utf-8", "replace"), status, headers, media_type="application/json")
+
+
+def refusal(status: int, error: str, problems: list[Problem] | None = None) -> Response:
+    """An error: one sentence, and where fields are wrong, which and why."""
+    content: dict[str, Any] = {"error": error}
+    if problems:
+        content["problems"] = [{"field": p.field, "why": p.why, "todo": p.todo} for p in problems]
+    return answer(status, content)
+
+
+class Guard:
+    """Stands before the application: token, foreign web pages, and other names for this computer.
+
+    ``loopback``: reachable from this computer only, so a request for any other host name was tricked here (DNS rebinding).
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]], token: str, loopback: bool) -> None:
+        self._app = app
+        self._token = token.encode()
+        self._loopback = loopback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            refused = self._refused(scope)
+            if refused is not None:
+                await refused(scope, receive, send)  # type: ignore[arg-type]
+                return
+        await self._app(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> Response | None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1")
+        if self._loopback and urlsplit(f"//{host}").hostname not in LOOPBACK:
+            return refusal(403, "this interface serves this computer only; use http://127.0.0.1")
+        origin = headers.get(b"origin")
+        if origin is not None and urlsplit(origin.decode("latin-1")).netloc != host:
+            return refusal(403, "a page of another site may not call this interface")
+        if self._token and scope["path"] != "/health" and not self._known(headers.get(b"authorization", b"")):
+            refused = refusal(401, "a token is required: Authorization: Bearer TOKEN")
+            refused.headers["WWW-Authenticate"] = 'Basic realm="fiscal"'
+            return refused
+        return None
+
+    def _known(self, authorization: bytes) -> bool:
+        kind, _, given = authorization.partition(b" ")
+        if kind.lower() == b"basic":  # a browser: any user name, the token as password
+            try:
+                given = base64.b64decode(given, validate=True).partition(b":")[2]
+            except binascii.Error:
+                given = b""
+        elif kind.lower() != b"bearer":
+            given = b""
+        return hmac.compare_digest(given.strip(), self._token)
+
+
+def today() -> date:
+    return datetime.fromtimestamp(clock.wall_s(), UTC).date()
+
+
+class Gateway:
+    """What the routes do. One for each runtime."""
+
+    def __init__(self, runtime: Runtime, defaults: Defaults, addresses: list[str], max_body: int) -> None:
+        self._runtime = runtime
+        self._defaults = defaults
+        self._addresses = addresses
+        self._max_body = max_body
+        self._names = {facts.name: index for index, facts in enumerate(runtime.config.registers)}
+
+    # --- receipts ----------------------------------------------------------------------------------------------------
+
+    async def submit(self, request: Request) -> Response:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return refusal(415, "send the receipt as application/json")
+        body = await self._body(request)
+        if body is None:
+            return refusal(413, f"the request is longer than {self._max_body} bytes")
+        try:
+            receipt, given = read_receipt(body, self._defaults)
+        except Invalid as problem:
+            return _invalid(problem.problems)
+        key = request.headers.get("idempotency-key", given.key)
+        if key is None:
+            return _invalid(
+                (Problem("key", "is missing", "give a key of your own, or the header Idempotency-Key"),)
+            )
+        if given.key is not None and given.key != key:
+            return _invalid((Problem("key", "differs from the header Idempotency-Key", "give one of them"),))
+        if fault := key_fault(key):
+            return _invalid((Problem("key", fault, "give 1 to 128 printable characters"),))
+        deadline_us = None if given.deadline_s is None else clock.now_us() + given.deadline_s * 1_000_000
+        event = Submitted(key, receipt, fingerprint(receipt), deadline_us)
+        reply, known, view = await self._reply(event, key)
+        if reply is None:
+            return refusal(503, "no answer in time; ask again with the same key")
+        if reply.accepted and view is not None:
+            return answer(200 if known else 202, views.receipt_json(view))
+        kind, _, reason = reply.reason.partition(":")
+        status = _STATUS_OF.get(kind, 422)
+        if kind == "invalid":
+            try:
+                validate(receipt, today())
+            except Invalid as problem:
+                return _invalid(problem.problems)
+        log.info("receipt %s refused: %s", key, kind)
+        if status == 422:
+            return refusal(422, reply.reason)
+        return refusal(status, f"{kind}: {reason.strip()}")
+
+    async def receipt(self, key: str) -> Response:
+        view = await self._ask(lambda engine: engine.status(key))
+        if view is None:
+            return refusal(404, f"no receipt with key {key!r} was accepted")
+        return answer(200, views.receipt_json(view))
+
+    async def copy(self, key: str) -> Response:
+        view = await self._ask(lambda engine: engine.status(key))
+        if view is None or view.status != states.CONFIRMED:
+            return refusal(404, "the operator does not have this receipt (yet)")
+        return HTMLResponse(views.copy_page(view))
+
+    async def receipts(self, request: Request) -> Response:
+        status = request.query_params.get("status", "")
+        if status and status not in views.STATUSES:
+            return refusal(422, f"status: {status!r} is unknown; there are: {', '.join(views.STATUSES)}")
+        text = request.query_params.get("limit", "50")
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LIST_LIMIT):
+            return refusal(422, f"limit: {text!r} is not a number from 1 to {LIST_LIMIT}")
+        found, counts = await self._ask(lambda engine: self._latest(engine, status, int(text)))
+        return answer(200, {"receipts": found, "counts": counts})
+
+    def _latest(self, engine: Engine, status: str, limit: int) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        found = []
+        for key in self._runtime.latest(engine, status, limit):
+            view = engine.status(key)
+            if view is not None:
+                found.append(views.receipt_json(view))
+        return found, self._runtime.counts(engine)
+
+    async def change(self, event: Event, key: str) -> Response:
+        """Retry or cancel: a person's word about one receipt."""
+        if await self._ask(lambda engine: engine.status(key)) is None:
+            return refusal(404, f"no receipt with key {key!r} was accepted")
+        reply, _, view = await self._reply(event, key)
+        if reply is None:
+            return refusal(503, "no answer in time")
+        if not reply.accepted or view is None:
+            return refusal(503 if reply.reason.startswith("journal:") else 409, reply.reason)
+        return answer(200, views.receipt_json(view))
+
+    # --- registers ---------------------------------------------------------------------------------------------------
+
+    async def registers(self) -> Response:
+        return answer(200, {"registers": await self._ask(self._registers)})
+
+    def _registers(self, engine: Engine) -> list[dict[str, Any]]:
+        now_us = clock.wall_us()
+        return [
+            views.register_json(view, cable, address, now_us)
+            for view, cable, address in zip(
+                engine.registers(), self._runtime.cables(), self._addresses, strict=True
+            )
+        ]
+
+    async def close_shift(self, name: str) -> Response:
+        index = self._names.get(name)
+        if index is None:
+            return refusal(404, f"no register {name!r}; there are: {', '.join(self._names)}")
+        self._runtime.post(ShiftCloseAsked(index))
+        shown = (await self._ask(self._registers))[index]
+        return answer(202, shown)
+
+    # --- the rest ----------------------------------------------------------------------------------------------------
+
+    async def health(self) -> Response:
+        if self._runtime.failure or self._runtime.ended.is_set():
+            return refusal(503, self._runtime.failure or "stopped")
+        backlog, up = await self._ask(
+            lambda engine: (
+                engine.backlog,
+                sum(view.state not in (states.DOWN, states.UNSEEN) for view in engine.registers()),
+            )
+        )
+        return answer(
+            200, {"ok": True, "waiting": backlog, "registers": len(self._names), "registers_up": up}
+        )
+
+    async def page(self) -> Response:
+        registers, (receipts, counts) = await self._ask(
+            lambda engine: (self._registers(engine), self._latest(engine, "", 50))
+        )
+        return HTMLResponse(views.page(registers, receipts, counts))
+
+    async def _body(self, request: Request) -> bytes | None:
+        """The body, or ``None`` when it is too long: then no more of it is read."""
+        stated = request.headers.get("content-length", "")
+        if stated.isascii() and stated.isdigit() and int(stated) > self._max_body:
+            return None
+        parts: list[bytes] = []
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > self._max_body:
+                return None
+            parts.append(part)
+        return b"".join(parts)
+
+    async def _reply(self, event: Event, key: str) -> tuple[Reply | None, bool, ReceiptView | None]:
+        """The engine's reply, whether it knew the key, and the receipt; ``None`` when it does not answer in time."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[tuple[Reply, bool, ReceiptView | None]] = loop.create_future()
+
+        def answered(reply: Reply, known: bool, view: ReceiptView | None) -> None:
+            loop.call_soon_threadsafe(_resolve, future, (reply, known, view))
+
+        self._runtime.request(event, key, answered)
+        try:
+            return await asyncio.wait_for(future, ANSWER_LIMIT_S)
+        except TimeoutError:
+            return None, False, None
+
+    async def _ask(self, question: Callable[[Engine], Any]) -> Any:
+        asked: Future[Any] = self._runtime.ask(question)
+        return await asyncio.wait_for(asyncio.wrap_future(asked), ANSWER_LIMIT_S)
+
+
+def _resolve(future: asyncio.Future[Any], result: Any) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _invalid(problems: tuple[Problem, ...]) -> Response:
+    # the fields only: what stands in them may be a buyer's address
+    log.info("receipt refused: %s", ", ".join(problem.field for problem in problems[:10]))
+    return refusal(422, "this receipt cannot be made", list(problems))
+
+
+def application(
+    runtime: Runtime,
+    defaults: Defaults,
+    addresses: list[str],
+    *,
+    token: str = "",
+    loopback: bool = True,
+    max_body: int = 1 << 20,
+) -> FastAPI:
+    """The FastAPI application around a runtime. ``addresses``: where each register is, for people."""
+    gateway = Gateway(runtime, defaults, addresses, max_body)
+    app = FastAPI(title="Fiscal registers", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Guard, token=token, loopback=loopback)
+
+    async def gone(request: Request, error: Exception) -> Response:
+        return refusal(503, runtime.failure or "the engine is stopping")
+
+    app.add_exception_handler(RuntimeError, gone)
+    app.add_exception_handler(TimeoutError, gone)
+
+    @app.post("/receipts")
+    async def submit(request: Request) -> Response:
+        return await gateway.submit(request)
+
+    @app.get("/receipts")
+    async def receipts(request: Request) -> Response:
+        return await gateway.receipts(request)
+
+    @app.get("/receipts/{key}")
+    async def receipt(key: str) -> Response:
+        return await gateway.receipt(key)
+
+    @app.get("/receipts/{key}/copy")
+    async def copy(key: str) -> Response:
+        return await gateway.copy(key)
+
+    @app.post("/receipts/{key}/retry")
+    async def retry(key: str) -> Response:
+        return await gateway.change(RetryAsked(key), key)
+
+    @app.post("/receipts/{key}/cancel")
+    async def cancel(key: str, reason: str = "cancelled by the shop") -> Response:
+        return await gateway.change(CancelAsked(key, reason[:200]), key)
+
+    @app.get("/registers")
+    async def registers() -> Response:
+        return await gateway.registers()
+
+    @app.post("/registers/{name}/close-shift")
+    async def close_shift(name: str) -> Response:
+        return await gateway.close_shift(name)
+
+    @app.get("/health")
+    async def health() -> Response:
+        return await gateway.health()
+
+    @app.get("/")
+    async def page() -> Response:
+        return await gateway.page()
+
+    return app
