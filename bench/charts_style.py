@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from bench.measures_causes import CAUSES
+from bench.wording import wait_text
 
 STYLE = Path(__file__).with_name("style.mplstyle")
 DPI = 90
@@ -121,15 +121,7 @@ def dates(values: pd.Series | pd.DatetimeIndex) -> np.ndarray[Any, np.dtype[np.f
     return out
 
 
-_WAIT_TICKS = (0.01, 0.1, 1, 10, 60, 300, 1800, 7200, 28800, 86400, 7 * 86400)
-
-
-def wait_text(seconds: float) -> str:
-    """A duration as a person says it: "4.2 s", "5 min", "2 h"."""
-    for unit, size in (("d", 86_400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= size * (2 if unit == "d" else 1):
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
+_WAIT_TICKS = (0.01, 0.1, 1, 10, 60, 300, 600, 1800, 3600, 14400, 86400, 7 * 86400)
 
 
 def wait_axis(
@@ -164,8 +156,3 @@ def deadline_line(ax: Axes, which: str, deadline_s: float) -> None:
 def nothing(ax: Axes, text: str) -> None:
     """Say in an empty chart why it is empty."""
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=11, color="#444444")
-
-
-def meaning(cause: str) -> str:
-    """What a planner reads for a cause."""
-    return CAUSES.get(cause, cause.replace("_", " "))

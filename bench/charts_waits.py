@@ -19,10 +19,10 @@ from bench.charts_style import (
     nothing,
     styled,
     wait_axis,
-    wait_text,
 )
 from bench.measures import Measured
 from bench.measures_causes import short
+from bench.wording import percent, wait_text
 
 _DONE = ("recorded", "confirmed")
 
@@ -178,7 +178,7 @@ def plot_causes(answers: Measured) -> Chart:
     bars, when = figure.subplots(1, 2, width_ratios=(1, 1.5))
     for y, row in enumerate(causes.itertuples()):
         bars.barh(y, row.late, height=0.68, **look(row.cause))
-        bars.text(row.late, y, f" {row.late:,} ({_percent(row.share)})", va="center", fontsize=8.5)
+        bars.text(row.late, y, f" {row.late:,} ({percent(row.share)})", va="center", fontsize=8.5)
     bars.set_yticks(range(len(causes)), [short(cause) for cause in causes["cause"]])
     bars.set_ylim(len(causes) - 0.4, -0.6)
     bars.set_xlim(0, float(causes["late"].max()) * 1.45)
@@ -210,10 +210,6 @@ def plot_causes(answers: Measured) -> Chart:
     when.grid(axis="x", visible=False)
     when.set_title(f"When they were paid: {answers.title}")
     return figure
-
-
-def _percent(share: float) -> str:
-    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
 
 
 def _bin(span: pd.Timedelta) -> pd.Timedelta:

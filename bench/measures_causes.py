@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 CAUSES: dict[str, str] = {
-    "in_doubt": "in doubt: its drive had to be asked",
+    "in_doubt": "in doubt: the drive had to be asked",
     "z_window": "Z-report: registers deaf",
     "power_cut": "power cut",
     "computer_hang": "computer hung",
@@ -43,7 +43,7 @@ CAUSES: dict[str, str] = {
     "register_down": "register down, no fault declared",
     "not_accepted": "not accepted in time",
     "printing": "its own printing took too long",
-    "queue": "queue: more receipts than the farm could print",
+    "queue": "queue: more than the farm could print",
 }
 """The causes in the order in which ties are decided, each with what a planner reads."""
 
