@@ -282,37 +282,22 @@ def receipt_body(
 RECEIPT_LIMIT: Final = DOCUMENT_LIMITS[3]
 """Bytes of the longest receipt that a drive stores."""
 
-_HEAD_MOST = 4 + 20 + 24 + 16 + 8 + 8 + 10 + 8 + 8 + 5 + 12
-_BODY_MOST = (
-    5  # 1055
-    + 5 * 12  # the payments
-    + 6 * 12  # 1102-1107
-    + 4
-    + 6 * 21  # 1115
-    + 5
-    + 4
-    + 8
-    + 4
-    + 32  # 1173, 1174
-    + 4
-    + 4
-    + 256
-    + 16  # 1256, 1227, 1228
-    + 4
-    + 64  # 1008
-    + 20  # 1192
-    + 4
-    + 64  # 1117
-    + 5
-    + 5  # 1125, 1108
-    + 4 * (4 + 256)  # 1060, 1187, 1009, 1048
-    + 4
-    + 64
-    + 16  # 1021, 1203
-    + 24  # 1036
-    + 5  # 1209
+_HEAD_TAGS = (1041, 1037, 1018, 1040, 1012, 1077, 1038, 1042, 1054, 1020)
+_BODY_TAGS = (
+    *(1055, 1031, 1081, 1215, 1216, 1217, 1060, 1102, 1103, 1104, 1105, 1106, 1107, 1115, 1173, 1174),
+    *(1008, 1256, 1192, 1117, 1125, 1108, 1187, 1009, 1048, 1021, 1203, 1036, 1209),
 )
-_ITEM_MOST = 4 + 4 + 12 + 12 + 12 + 5 + 5 + 5 + 5  # all of an item but its name, sums of 8 bytes
+_ITEM_TAGS = (1059, 1079, 1023, 1043, 1199, 1214, 1212, 2108)
+
+
+def _most(tags: tuple[int, ...]) -> int:
+    """Bytes of these fields at their longest (structures: as receipts fill them; sums: with 8 bytes, as `vln` allows)."""
+    lengths = {1059: 0, 1256: 4 + 256 + 4 + 12, 1174: 4 + 4 + 4 + 32, 1115: 6 * (4 + 5 + 4 + 8)}
+    return sum(4 + lengths.get(tag, 8 if TAGS[tag].type == "vln" else TAGS[tag].max_length) for tag in tags)
+
+
+_FRAME_MOST: Final = 4 + _most(_HEAD_TAGS) + _most(_BODY_TAGS)
+_ITEM_MOST: Final = _most(_ITEM_TAGS) + 4  # ... and the name's tag and length; the name itself is counted
 
 
 def estimate(receipt: Receipt) -> int:
@@ -320,7 +305,7 @@ def estimate(receipt: Receipt) -> int:
 
     What does not fit `RECEIPT_LIMIT` has to become several receipts.
     """
-    size = _HEAD_MOST + _BODY_MOST + _ITEM_MOST * len(receipt.items)
+    size = _FRAME_MOST + _ITEM_MOST * len(receipt.items)
     for item in receipt.items:
         name = item.name
         size += min(_NAME_LIMIT, len(name) if name.isascii() else len(encode_text(name)))
