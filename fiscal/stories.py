@@ -1,8 +1,8 @@
 """What happens to orders in life: sequences of receipts.
 
-Goods turn out to be missing, come in several parcels, are refused at the door. Each story here is a function from an order to its receipts in
-the order in which they are made, and each keeps one promise: what the receipts move in money, taken together (`net`), is what the
-buyer really paid and got back.
+Goods turn out to be missing, come in several parcels, are refused at the door. Each story here is a function from an order to its
+receipts in the order in which they are made, and each keeps one promise: what the receipts move in money, taken together (`net`), is
+what the buyer really paid and got back.
 
 * `missing_money_back` (a): the receipt, its return, a new receipt without the missing goods.
 * `missing_money_kept` (b): the same, an advance for what stays on the buyer's account, and later a closing receipt "by advance" that
@@ -53,7 +53,8 @@ def missing_money_back(order: Order, missing: Collection[int], rules: Rules, on:
 
     Three receipts: the whole, its return, and the rest; two when everything is missing.
     """
-    sold, kept, _ = _sold_and_missing(order, missing, rules, on)
+    sold, kept, gone = _sold_and_missing(order, missing, rules, on)
+    _something(gone)
     return (sold, return_of(sold), *kept)
 
 
@@ -66,22 +67,20 @@ def missing_money_kept(
     day the story ends with the advance. Needs money that is an advance when it stays: cash, cashless or barter.
     """
     sold, kept, gone = _sold_and_missing(order, missing, rules, on)
+    _something(gone)
     if gone.payments.prepaid_kop or gone.payments.credit_kop:
         refuse(
             "payments",
             "only new money can become an advance",
             "give the missing goods' part back as it was paid",
         )
-    advance = replace(
-        gone, items=as_method(gone.items, SettlementMethod.ADVANCE, rules, gone.total_kop), parts=1
-    )
+    total = gone.total_kop
+    advance = replace(gone, items=as_method(gone.items, SettlementMethod.ADVANCE, rules, total))
     made = (sold, return_of(sold), *kept, advance)
     if closed_on is None:
         return made
-    closing = replace(
-        gone, items=_on_day(gone.items, closed_on), payments=Payments(prepaid_kop=gone.total_kop)
-    )
-    return (*made, closing)
+    _, items = _parted(goods(order, rules, closed_on), missing)
+    return (*made, replace(gone, items=items, payments=Payments(prepaid_kop=total)))
 
 
 def delivered_in_parts(
@@ -93,9 +92,9 @@ def delivered_in_parts(
 ) -> tuple[Receipt, ...]:
     """(c) An order prepaid as a whole and delivered in parcels: the prepayment, then a closing receipt for each parcel.
 
-    A parcel is line -> quantity (millionths). The money of a line is divided over its parcels in proportion to the quantity and adds up exactly
-    when the line is complete. A delivery charge is closed with the first parcel. ``delivered_on`` has the day of each parcel (``on``
-    without it). The rules must say prepayment or advance.
+    A parcel is line -> quantity (millionths). The money of a line is divided over its parcels in proportion to the quantity and adds
+    up exactly when the line is complete. A delivery charge is closed with the first parcel. ``delivered_on`` has the day of each parcel
+    (``on`` without it). The rules must say prepayment or advance.
     """
     if rules.at_payment is AtPayment.SELL:
         refuse(
@@ -117,11 +116,11 @@ def delivered_in_parts(
         for index in sorted(parcel):
             items += _portion(order, lines, done, index, parcel[index], day, f"parcels[{number}]")
         if number == 0 and order.delivery_kop:
-            items += lines[-1]
+            items += goods(order, rules, day)[-1]
         total = sum(item.sum_kop for item in items)
         if not total:
             refuse(f"parcels[{number}]", "there is nothing in it", "leave it out")
-        receipts.append(replace(prepaid, items=_on_day(items, day), payments=Payments(prepaid_kop=total)))
+        receipts.append(replace(prepaid, items=tuple(items), payments=Payments(prepaid_kop=total)))
     return tuple(receipts)
 
 
@@ -178,15 +177,14 @@ def refused_at_door(
     method = first.items[0].method
     back_items = as_method(gone_items, method, rules, gone_kop)
     rest_items = as_method(kept_items, method, rules, kept_kop)
-    rest, back = divide(
-        replace(first, items=(*rest_items, *back_items)),
-        (rest_items, back_items),
-    )
+    _, back = divide(replace(first, items=(*rest_items, *back_items)), (rest_items, back_items))
     made = [first]
     if rules.at_payment is not AtPayment.SELL and kept_kop:
-        made.append(replace(first, items=kept_items, payments=Payments(prepaid_kop=kept_kop)))
+        closing = Payments(prepaid_kop=kept_kop)
+        made.append(replace(first, items=kept_items, payments=closing))
     if gone_kop:
-        made.append(replace(first, type=SettlementType.SALE_RETURN, items=back_items, payments=back))
+        refund = _by_credit(replace(first, items=back_items, payments=back))
+        made.append(replace(refund, type=SettlementType.SALE_RETURN))
     return tuple(made)
 
 
@@ -215,22 +213,29 @@ def _sold_and_missing(
     sold = _paid_receipt(order, rules, on)
     method = sold.items[0].method
     lines = goods(order, rules, on)
-    if sold.items != as_method([item for line in lines for item in line], method, rules):
+    whole = as_method([item for line in lines for item in line], method, rules)
+    if method is SettlementMethod.ADVANCE or sold.items != whole:
         refuse(
-            "rules.at_payment",
-            "the payment's receipt does not have the goods",
-            "use the rule sell or prepayment",
+            "payments",
+            "the payment's receipt does not have the whole goods",
+            "pay at once, by the rule sell or prepayment",
         )
     left, gone = _parted([as_method(line, method, rules) for line in lines], missing)
-    if not sum(item.sum_kop for item in gone):
-        refuse("missing", "nothing that costs money is missing", "name the missing lines")
     left_paid, gone_paid = divide(sold, (left, gone))
-    kept = (replace(sold, items=left, payments=left_paid),) if left_paid.total_kop else ()
+    kept = (_by_credit(replace(sold, items=left, payments=left_paid)),) if left_paid.total_kop else ()
     return sold, kept, replace(sold, items=gone, payments=gone_paid)
 
 
-def _on_day(items: Sequence[Item], day: date) -> tuple[Item, ...]:
-    """Items of full settlement, with the VAT rate that is current on the day."""
-    return tuple(
-        replace(item, vat=current(item.vat, day), method=SettlementMethod.FULL_SETTLEMENT) for item in items
-    )
+def _something(gone: Receipt) -> None:
+    if not gone.total_kop:
+        refuse("missing", "nothing that costs money is missing", "name the missing lines")
+
+
+def _by_credit(receipt: Receipt) -> Receipt:
+    """A part of a receipt partly on credit may itself be wholly paid or wholly on credit: then its method says so."""
+    part = SettlementMethod.PARTIAL_SETTLEMENT_AND_CREDIT
+    credit = receipt.payments.credit_kop
+    if receipt.items[0].method is not part or 0 < credit < receipt.total_kop:
+        return receipt
+    method = SettlementMethod.TRANSFER_ON_CREDIT if credit else SettlementMethod.FULL_SETTLEMENT
+    return replace(receipt, items=tuple(replace(item, method=method) for item in receipt.items))

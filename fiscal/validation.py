@@ -143,6 +143,7 @@ def check(receipt: Receipt, on: date, ffd: int | None = None) -> list[Problem]:
     rates = vat.known(on) if kind in RETURNS else vat.legal(on)
 
     by_method = [0] * 8
+    counted = True
     index = 0
     for item in receipt.items:
         sum_kop = item.sum_kop
@@ -169,8 +170,11 @@ def check(receipt: Receipt, on: date, ffd: int | None = None) -> list[Problem]:
             and (ffd != FFD_105 or item.subject not in MARKED_SUBJECTS)
         ):
             _check_item(problems, f"items[{index}]", item, on, rates, ffd)
-        if method in METHODS and type(sum_kop) is int:
-            by_method[method] += sum_kop
+            if method not in METHODS or _whole(sum_kop, 0, MAX_SUM_KOP):
+                counted = False
+                index += 1
+                continue
+        by_method[method] += sum_kop
         index += 1
     if not index:
         problems.append(
@@ -180,7 +184,7 @@ def check(receipt: Receipt, on: date, ffd: int | None = None) -> list[Problem]:
                 "give at least one item, or cancel the order by a return",
             )
         )
-    _check_money(problems, receipt, by_method)
+    _check_money(problems, receipt, by_method, counted)
     _check_parties(problems, receipt)
     return problems
 
@@ -267,7 +271,8 @@ def _check_item(
 _FORMS = ("cash_kop", "cashless_kop", "prepaid_kop", "credit_kop", "provision_kop")
 
 
-def _check_money(problems: list[Problem], receipt: Receipt, by_method: list[int]) -> None:
+def _check_money(problems: list[Problem], receipt: Receipt, by_method: list[int], counted: bool) -> None:
+    """The payments by themselves, and (if the lines could be ``counted``) against the lines."""
     payments = receipt.payments
     total = sum(by_method)
     cash, cashless, prepaid = payments.cash_kop, payments.cashless_kop, payments.prepaid_kop
@@ -278,13 +283,13 @@ def _check_money(problems: list[Problem], receipt: Receipt, by_method: list[int]
             sane = False
             fault = _whole(paid, 0, MAX_SUM_KOP)
             problems.append(Problem(f"payments.{name}", fault, "give kopecks, zero or more"))
-    if not receipt.items or not sane:
+    if not receipt.items or not sane or not counted:
         return
     if total > MAX_SUM_KOP:
         problems.append(
             Problem("items", f"the total {total} is more than a receipt holds", "divide the receipt")
         )
-    if total == 0 and not any(problem.field.startswith("items[") for problem in problems):
+    if total == 0:
         problems.append(
             Problem("items", "the total is zero: nothing is settled", "make no receipt, or give the sums")
         )
