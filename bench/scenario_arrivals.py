@@ -116,7 +116,7 @@ class TraceArrivals(_Source):
         WithJsonSchema(_DAYS_SCHEMA),
     ] = Field(
         default=(),
-        description='days of the trace to replay, one per scenario day, over again when they run out; or "busiest": the day with most sales',
+        description='days of the trace to replay, one per scenario day, over again when they run out; or "busiest" (most sales)',
     )
     scale: Annotated[Number, Field(gt=0, le=10_000)] = Field(
         default=1.0,

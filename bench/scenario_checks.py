@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.scenario_arrivals import LognormalLines, TraceArrivals
@@ -147,10 +148,15 @@ def _arrivals(scenario: Scenario) -> Iterator[Mistake]:
     ):
         if isinstance(lines, LognormalLines) and lines.mean < lines.median:
             yield f"{where}.mean", f"must not be below the median, {lines.mean:g} < {lines.median:g}"
-    if isinstance(arrivals, TraceArrivals):
-        path = scenario.file(arrivals.file)
-        if not path.is_file():
-            yield "arrivals.file", f'no such file "{arrivals.file}"; paths are relative to the scenario file'
+    if isinstance(arrivals, TraceArrivals) and not _is_file(scenario.file(arrivals.file)):
+        yield "arrivals.file", f'no such file "{arrivals.file}"; paths are relative to the scenario file'
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for the file system, a folder that may not be read
+        return False
 
 
 def _shifts(scenario: Scenario) -> Iterator[Mistake]:

@@ -23,8 +23,15 @@ class ScenarioError(ValueError):
     """A scenario (or a file it names) cannot be used. ``lines`` holds one sentence for each mistake; `str` joins them."""
 
     def __init__(self, lines: Iterable[str] | str) -> None:
-        self.lines: tuple[str, ...] = (lines,) if isinstance(lines, str) else tuple(lines)
+        self.lines: tuple[str, ...] = tuple(
+            _one_line(line) for line in ([lines] if isinstance(lines, str) else lines)
+        )
         super().__init__("\n".join(self.lines))
+
+
+def _one_line(text: str) -> str:
+    """Text as it is, but for characters that a terminal would act upon: those are written as escapes."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def near_miss(word: object, known: Iterable[str]) -> str:

@@ -155,6 +155,18 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
 
 
+def test_a_file_name_too_long_for_the_disk_is_one_line() -> None:
+    (line,) = lines_of(f"arrivals={{kind='trace', file='{'я' * 200}'}}")
+    assert line.startswith("small.toml: arrivals.file: no such file ")
+
+
+def test_what_a_terminal_would_act_upon_is_written_as_an_escape() -> None:
+    data = plain() | {"na\nme\x1b[2J": 1}
+    with pytest.raises(ScenarioError) as caught:
+        parse(data, "small.toml")
+    assert caught.value.lines == ("small.toml: na\\nme\\x1b[2J: unknown key; did you mean name?",)
+
+
 def test_a_folder_is_no_scenario(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="cannot be read: Is a directory"):
         load(tmp_path)
