@@ -182,6 +182,7 @@ class Result(Measured):
         return {
             "format": FORMAT,
             "scenario": self.scenario.model_dump(mode="json"),
+            "folder": str(self.scenario.folder),
             "seed": self.seed,
             "fidelity": self.fidelity,
             "versions": versions(),

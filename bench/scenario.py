@@ -125,6 +125,11 @@ class Scenario(Table):
         first = day_time_us(clock) % US_PER_DAY - self.start_of_day_us
         return tuple(t for t in range(first, self.duration_us + 1, US_PER_DAY) if t >= 0)
 
+    @property
+    def folder(self) -> Path:
+        """Where the scenario was read: the files it names are looked for there."""
+        return self._folder.resolve()
+
     def file(self, name: str) -> Path:
         """A file the scenario names: a trace that comes with the bench, or a path relative to the scenario's folder."""
         return BUNDLED.get(name) or self._folder / name

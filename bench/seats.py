@@ -11,6 +11,7 @@ import numpy as np
 import simpy
 from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.registers.shtrih.driver import ShtrihDriver
+from fiscal.registers.shtrih.receipts import Facts
 
 from bench.faults import Fault
 from bench.line import VirtualLine
@@ -48,6 +49,7 @@ class WireSeat:
         *,
         electronic: bool,
         ffd: int,
+        place: str,
         baud_bps: int,
         latency_us: int,
         start_s: int,
@@ -61,7 +63,7 @@ class WireSeat:
         self.line = VirtualLine(env, self.register, baud_bps, latency_us, barriers)
         self.line.noise_draws = noise
         self.line.documents = lambda: drive.receipts_in_shift
-        self._driver = ShtrihDriver(Settings(), ffd=ffd)
+        self._driver = ShtrihDriver(Settings(), Facts(ffd=ffd, place=place, prints=not electronic))
         self._env = env
         self._start_s = start_s
         self._operator = operator
@@ -171,7 +173,9 @@ def wire_service_us(
     """
     key = (device.name, electronic, ffd, baud_bps, latency_us)
     if key not in _measured:
-        one, eleven = (_duration_us(device, electronic, ffd, baud_bps, latency_us, lines) for lines in (1, 11))
+        one, eleven = (
+            _duration_us(device, electronic, ffd, baud_bps, latency_us, lines) for lines in (1, 11)
+        )
         per_line = (eleven - one) // 10
         _measured[key] = (one - per_line, per_line)
     return _measured[key]
@@ -193,6 +197,7 @@ def _duration_us(
         registered_drive(1, registration, start_s),
         electronic=electronic,
         ffd=ffd,
+        place=receipt.site,
         baud_bps=baud_bps,
         latency_us=latency_us,
         start_s=start_s,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import simpy
@@ -13,6 +13,7 @@ from bench.audit import Audit, Document, audit, documents_of
 from bench.faults import calendar
 from bench.measures import Asked, Run
 from bench.operator import Operator
+from bench.progress import Progress
 from bench.scenario import Scenario, taxation_mask
 from bench.scenario_farm import Register
 from bench.scenario_model import US_PER_DAY, day_time_us
@@ -31,9 +32,6 @@ FIDELITIES = ("wire", "timed")
 FFD = {"1.05": 2, "1.2": 4}
 _SLICES = 100
 _SETTLE_US = 10_000_000
-
-Progress = Callable[[float], None]
-"""Told the share of the run that is done, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +183,7 @@ class Simulation:
                     registered_drive(number, place.registration, scenario.start_s),
                     electronic=place.electronic,
                     ffd=place.registration.ffd,
+                    place=place.registration.place,
                     baud_bps=place.baud_bps,
                     latency_us=place.latency_us,
                     start_s=scenario.start_s,
@@ -221,7 +220,7 @@ class Simulation:
             if until_us > self.env.now:
                 self.env.run(until=until_us)
             if progress is not None:
-                progress(n / _SLICES)
+                progress(n, _SLICES)
         limit_us = horizon_us + round(self.scenario.drain_h * 3600e6)
         while not self._settled() and self.env.now < limit_us:
             self.env.run(until=int(self.env.now) + _SETTLE_US)

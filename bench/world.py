@@ -64,7 +64,11 @@ class World:
         self.fired: Counter[str] = Counter()
         self._config = config
         self._seats = seats
-        self._places = {**{name: (i,) for i, name in enumerate(names)}, **computers, "all": tuple(range(len(names)))}
+        self._places = {
+            **{name: (i,) for i, name in enumerate(names)},
+            **computers,
+            "all": tuple(range(len(names))),
+        }
         self._requests = requests
         self._next_request = 0
         self._start_us = start_s * 1_000_000
@@ -89,20 +93,20 @@ class World:
             if fault.kind == "engine_crash" and fault.params.get("effect"):
                 self._crash_steps[str(fault.params["effect"]), int(fault.params["nth"])] = fault
             else:
-                self._schedule(fault.at_us, self._fault, fault, True)
+                self._at(fault.at_us, self._fault_begins, fault)
                 if fault.until_us > fault.at_us:
-                    self._schedule(fault.until_us, self._fault, fault, False)
-        self._schedule(0, self._start)
+                    self._at(fault.until_us, self._fault_ends, fault)
+        self._at(0, self._start)
         if requests:
-            self._schedule(requests[0].at_us, self._arrivals)
+            self._at(requests[0].at_us, self._arrivals)
 
     # --- time --------------------------------------------------------------------------------------------------------
 
-    def _schedule(self, at_us: int, action: Callable[..., None], *arguments: Any) -> None:
+    def _at(self, at_us: int, action: Callable[[Any], None], value: Any = None) -> None:
+        """Call ``action`` with an event that carries ``value``, at that moment."""
         env = self.env
-        timeout = Timeout(env, at_us - env.now)
-        assert timeout.callbacks is not None
-        timeout.callbacks.append(lambda _: action(*arguments))
+        timeout = Timeout(env, at_us - env.now, value)
+        timeout.callbacks.append(action)
 
     @property
     def wall_us(self) -> int:
@@ -127,9 +131,10 @@ class World:
             at_us = engine.next_wakeup()
             if at_us is not None and at_us < self._wake_at:
                 self._wake_at = at_us
-                self._schedule(max(at_us, int(self.env.now)), self._wake, self._life, at_us)
+                self._at(max(at_us, int(self.env.now)), self._wake, (self._life, at_us))
 
-    def _wake(self, life: int, at_us: int) -> None:
+    def _wake(self, event: Any) -> None:
+        life, at_us = event.value
         if life != self._life or self.engine is None or at_us != self._wake_at:
             return
         self._wake_at = _NEVER
@@ -137,7 +142,7 @@ class World:
 
     # --- the engine's life -------------------------------------------------------------------------------------------
 
-    def _start(self) -> None:
+    def _start(self, _: Any = None) -> None:
         if self.engine is not None:
             self.deliver(events.Started(self.wall_us))
 
@@ -164,9 +169,10 @@ class World:
             seat.abandon()
         self._happened(fault, True)
         self.log.add(int(self.env.now), rows.ENGINE, detail="crash")
-        self._schedule(int(self.env.now) + int(fault.params["restart_us"]), self._restart, fault)
+        self._at(int(self.env.now) + int(fault.params["restart_us"]), self._restart, fault)
 
-    def _restart(self, fault: Fault) -> None:
+    def _restart(self, event: Any) -> None:
+        fault: Fault = event.value
         now = int(self.env.now)
         self.engine = Engine.recover(self._config, self.journal.records(), now, self.wall_us)
         self.log.add(now, rows.ENGINE, detail="restart")
@@ -176,7 +182,7 @@ class World:
 
     # --- the shop ----------------------------------------------------------------------------------------------------
 
-    def _arrivals(self) -> None:
+    def _arrivals(self, _: Any) -> None:
         """Everything that is paid for at this very moment."""
         now = int(self.env.now)
         requests = self._requests
@@ -189,7 +195,7 @@ class World:
             self._submit(request)
         self._next_request = i
         if i < len(requests):
-            self._schedule(requests[i].at_us, self._arrivals)
+            self._at(requests[i].at_us, self._arrivals)
 
     def _submit(self, request: Request) -> None:
         if self.engine is not None:
@@ -202,9 +208,9 @@ class World:
     def _ask_again_later(self) -> None:
         if not self._retrying:
             self._retrying = True
-            self._schedule(int(self.env.now) + RETRY_US, self._ask_again)
+            self._at(int(self.env.now) + RETRY_US, self._ask_again)
 
-    def _ask_again(self) -> None:
+    def _ask_again(self, _: Any = None) -> None:
         self._retrying = False
         for request in self.shop.to_repeat():
             self._submit(request)
@@ -226,9 +232,10 @@ class World:
 
     def _write(self) -> None:
         self._writing, self._commits = self._commits, []
-        self._schedule(int(self.env.now) + self._commit_us, self._written, self._life)
+        self._at(int(self.env.now) + self._commit_us, self._written, self._life)
 
-    def _written(self, life: int) -> None:
+    def _written(self, event: Any) -> None:
+        life = event.value
         if life != self._life:
             return  # the process died before the batch was on the disk
         writing, self._writing = self._writing, []
@@ -255,7 +262,12 @@ class World:
             if life == self._life and outcome is not None:
                 if isinstance(outcome, ShiftClosed):
                     self.log.add(
-                        int(self.env.now), rows.Z_REPORT, "", register, repr(list(outcome.totals_kop)), outcome.shift
+                        int(self.env.now),
+                        rows.Z_REPORT,
+                        "",
+                        register,
+                        repr(list(outcome.totals_kop)),
+                        outcome.shift,
                     )
                 self.deliver(events.Performed(register, number, outcome))
 
@@ -271,6 +283,12 @@ class World:
         self.log.add(int(self.env.now), rows.REGISTER, "", effect.register, detail)
 
     # --- fate --------------------------------------------------------------------------------------------------------
+
+    def _fault_begins(self, event: Any) -> None:
+        self._fault(event.value, True)
+
+    def _fault_ends(self, event: Any) -> None:
+        self._fault(event.value, False)
 
     def _fault(self, fault: Fault, begins: bool) -> None:
         if fault.kind == "engine_crash":
