@@ -162,7 +162,10 @@ class Emulate(_Section):
 
 
 class Register(_Section):
-    """One register: a real one has an address, an emulated one the table ``emulate``."""
+    """One register: a real one has an address, an emulated one the table ``emulate``.
+
+    ``ffd`` is the format it is registered with; ``prints``: paper comes out for receipts that are not electronic.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[\w.-]+$")]
     make: Literal["shtrih"] = "shtrih"
@@ -177,6 +180,8 @@ class Register(_Section):
     weight: Annotated[int, Field(ge=1)] = 1
     spare: bool = False
     computer: str = ""
+    ffd: Literal["1.05", "1.2"] = "1.2"
+    prints: bool = False
     service_base_s: Seconds = 0.6
     service_line_s: Annotated[float, Field(ge=0)] = 0.025
     z_report_s: Seconds = 720

@@ -1,7 +1,7 @@
 """Emulated registers in real time: the same objects the bench runs, behind a pseudo terminal or a TCP port.
 
-The emulator says when it acts and when bytes leave; a thread here keeps that time, divided by ``speed``. A pseudo terminal gets a
-symbolic link with a stable name, pointed at each new terminal, as a udev rule does for a real adapter: plug out, plug in, same name.
+The emulator says when it acts and when bytes leave; a thread here keeps that time. A pseudo terminal gets a symbolic link with a stable
+name, pointed at each new terminal, as a udev rule does for a real adapter: plug out, plug in, same name.
 """
 
 from __future__ import annotations
@@ -137,13 +137,12 @@ class TcpEndpoint:
 
 
 class EmulatedRegister:
-    """Runs an emulator behind an endpoint, in a thread of its own. ``clock`` is read in microseconds and drives ``speed`` times as fast."""
+    """Runs an emulator behind an endpoint, in a thread of its own. The emulator's clock starts at 0 with this object."""
 
     def __init__(
         self,
         emulator: Emulator,
         endpoint: Endpoint,
-        speed: float = 1.0,
         on_close: Callable[[], None] | None = None,
         name: str = "",
     ) -> None:
@@ -151,7 +150,6 @@ class EmulatedRegister:
         self.endpoint = endpoint
         self.address = endpoint.address
         self.failure = ""
-        self._speed = speed
         self._on_close = on_close
         self._start = time.monotonic()
         self._outgoing: list[tuple[int, int, bytes]] = []
@@ -186,7 +184,7 @@ class EmulatedRegister:
 
     def now_us(self) -> int:
         """The emulator's clock."""
-        return int((time.monotonic() - self._start) * 1e6 * self._speed)
+        return int((time.monotonic() - self._start) * 1e6)
 
     def _put(self, output: Output) -> None:
         for at_us, data in output:
@@ -213,7 +211,7 @@ class EmulatedRegister:
             until_us = outgoing[0][0] if outgoing else None
             if wake_us is not None and (until_us is None or wake_us < until_us):
                 until_us = wake_us
-            timeout_s = IDLE_S if until_us is None else (until_us - now_us) / 1e6 / self._speed
+            timeout_s = IDLE_S if until_us is None else (until_us - now_us) / 1e6
             ready, _, _ = select.select([self._wake_read, *endpoint.waits()], [], [], timeout_s)
             if ready and self._wake_read not in ready:
                 data = endpoint.read(ready)

@@ -1,0 +1,455 @@
+"""The command ``fiscal``: run the engine, emulate a register, look at ports, receipts and documents.
+
+Exit codes: 0 fine, 1 it did not work, 2 wrong usage, 3 invalid configuration or receipt. Errors go to stderr, one line each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+DESCRIPTION = """\
+A fiscalization engine for internet payments under 54-FZ: receipts in over HTTP, kept in a durable journal, printed by a farm of
+fiscal registers, each exactly once."""
+
+EXAMPLES = """\
+examples:
+  fiscal serve                                two emulated registers, journal in ./var, http://127.0.0.1:8054
+  fiscal serve shop.toml                      your registers; `fiscal serve --example` prints a configuration
+  fiscal emulate shtrih --tcp 127.0.0.1:7778  a register for your own driver to talk to
+  fiscal probe /dev/ttyUSB0                   ask a register how it is
+  fiscal receipt order.json                   say what is wrong with a receipt, without sending it
+
+`fiscal COMMAND --help` says more. Fiscal signs made by emulated registers have no legal force."""
+
+
+class Failure(Exception):
+    """Ends the command with a line on stderr and this exit code."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Returns the exit code (argparse exits by itself with 2)."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except Failure as failure:
+        print(failure, file=sys.stderr)
+        return failure.code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fiscal",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    serve = _command(
+        commands,
+        "serve",
+        "run the engine",
+        "Run the engine until Ctrl-C or SIGTERM. Without a configuration: two emulated registers, everything kept in ./var.\n"
+        "Killing it at any moment loses no accepted receipt and doubles none.",
+        "examples:\n"
+        "  fiscal serve\n"
+        "  fiscal serve --example > shop.toml\n"
+        "  FISCAL_TOKEN=... fiscal serve shop.toml\n\n"
+        "interface:\n"
+        "  POST /receipts                      bring a receipt (JSON, with a key of your own); 202 accepted, 200 known\n"
+        "  GET  /receipts/KEY                  what is true of it\n"
+        "  GET  /receipts?status=queued&limit=50\n"
+        "  POST /receipts/KEY/retry            one that was set aside, once more\n"
+        "  POST /receipts/KEY/cancel           one that no register has seen\n"
+        "  GET  /registers                     cable, drive, operator, shift, queue of each\n"
+        "  POST /registers/NAME/close-shift    the Z-report, now\n"
+        "  GET  /health\n"
+        "  GET  /                              the same as a page",
+    )
+    serve.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="TOML file")
+    serve.add_argument(
+        "--example", action="store_true", help="print a configuration that shows everything, and exit"
+    )
+    serve.add_argument(
+        "--trace", type=Path, metavar="FILE", help="write every exchange with the registers there"
+    )
+    serve.add_argument(
+        "--log",
+        choices=("debug", "info", "warning", "error"),
+        help="how much to say on stderr (default: info)",
+    )
+    serve.set_defaults(run=_serve)
+
+    emulate = _command(
+        commands,
+        "emulate",
+        "an emulated register for any driver",
+        "Behave like a fiscal register at a pseudo terminal or a TCP port, until Ctrl-C. Prints one line when ready.\n"
+        "Fiscal signs are emulated and have no legal force.",
+        "examples:\n"
+        "  fiscal emulate shtrih --pty ./kkt1              then open ./kkt1 as a serial port\n"
+        "  fiscal emulate shtrih --tcp 127.0.0.1:7778 --drive kkt1.sqlite --speed 10",
+    )
+    emulate.add_argument("make", metavar="MAKE", help="shtrih")
+    where = emulate.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--pty", type=Path, metavar="LINK", help="make a pseudo terminal, with this link to it"
+    )
+    where.add_argument("--tcp", metavar="HOST:PORT", help="listen here (port 0: any free one)")
+    emulate.add_argument(
+        "--device", default="shtrih-m-01f", metavar="NAME", help="model (default: %(default)s)"
+    )
+    emulate.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        metavar="X",
+        help="so many times as fast as the real one (default: 1)",
+    )
+    emulate.add_argument("--drive", type=Path, metavar="FILE", help="keep the drive's memory there")
+    emulate.add_argument("--name", default="", help="gives the drive its number (default: the address)")
+    emulate.add_argument("--inn", default="", help="tax number it is registered for")
+    emulate.add_argument(
+        "--ffd", choices=("1.05", "1.2"), default="1.2", help="format (default: %(default)s)"
+    )
+    emulate.add_argument("--prints", action="store_true", help="take the time that paper takes")
+    emulate.set_defaults(run=_emulate)
+
+    receipt = _command(
+        commands,
+        "receipt",
+        "check a receipt",
+        "Say whether a receipt can be made, and every field that is wrong, without sending it anywhere.",
+        'example:\n  echo \'{"items":[{"name":"Tea","price":"199.90"}],"buyer":{"email":"a@b.ru"}}\' | fiscal receipt -',
+    )
+    receipt.add_argument("file", metavar="FILE", help="JSON, as for POST /receipts; - for standard input")
+    receipt.add_argument("--config", type=Path, help="take the shop's defaults from there")
+    receipt.set_defaults(run=_receipt)
+
+    ports = _command(commands, "ports", "list serial ports", "List the serial ports of this computer.", "")
+    ports.set_defaults(run=_ports)
+
+    probe = _command(
+        commands,
+        "probe",
+        "ask a register how it is",
+        "Ask a register for its state, shift, drive and clock. Changes nothing.",
+        "examples:\n  fiscal probe COM3\n  fiscal probe /dev/ttyUSB0 --baud 4800\n  fiscal probe tcp://192.0.2.10:7778 --trace",
+    )
+    probe.add_argument("address", metavar="ADDRESS", help="serial port, or tcp://HOST:PORT")
+    probe.add_argument("--make", choices=("shtrih",), default="shtrih", help="default: %(default)s")
+    probe.add_argument("--baud", type=int, default=115_200, help="default: %(default)s")
+    probe.add_argument("--password", type=int, default=30, help="operator's password (default: %(default)s)")
+    probe.add_argument("--trace", action="store_true", help="show the bytes on stderr")
+    probe.set_defaults(run=_probe)
+
+    decode = _command(
+        commands,
+        "decode",
+        "show a fiscal document",
+        "Show the fields of a fiscal document (TLV) with their names.",
+        "examples:\n  fiscal decode document.bin\n  fiscal decode '0300 1c00 1e04 ...'",
+    )
+    decode.add_argument(
+        "document", metavar="HEX|FILE", help="hexadecimal digits, or a binary file; - for standard input"
+    )
+    decode.set_defaults(run=_decode)
+
+    states = _command(
+        commands,
+        "states",
+        "state diagrams",
+        "Print the engine's transition tables as Mermaid diagrams: of a receipt, a register, a shift.",
+        "example:\n  fiscal states receipt",
+    )
+    states.add_argument("which", nargs="?", choices=("receipt", "register", "shift"), help="default: all")
+    states.set_defaults(run=_states)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, short: str, text: str, more: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=short,
+        description=text,
+        epilog=more,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _speed(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, up to 1,000,000")
+    return value
+
+
+# --- commands: imports inside, so that `--help` and small commands start fast ------------------------------------------
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from fiscal.live import serve
+    from fiscal.live.config import EXAMPLE, Config, ConfigError, load_config, parse_config
+    from fiscal.live.logs import start_log
+
+    if options.example:
+        print(EXAMPLE, end="")
+        return 0
+    try:
+        if options.config is None:
+            config: Config = parse_config(
+                serve.DEMO.format(inn=serve.DEMO_INN), "built-in configuration", Path()
+            )
+        else:
+            config = load_config(options.config)
+        if options.trace is not None:
+            config = config.model_copy(update={"log": config.log.model_copy(update={"trace": options.trace})})
+        start_log(options.log or config.log.level)
+        folder = Path() if options.config is None else options.config.parent
+        return serve.run(config, folder / "var" / "ports", lambda server: _announce(server, config))
+    except ConfigError as error:
+        raise Failure(str(error), 3) from None
+    except serve.StartError as error:
+        raise Failure(str(error)) from None
+
+
+def _announce(server: object, config: object) -> None:
+    from fiscal.live.config import Config
+    from fiscal.live.serve import Server
+
+    assert isinstance(server, Server)
+    assert isinstance(config, Config)
+    print(f"serving at {server.url}")
+    print(f"journal    {config.journal.path}")
+    for register in config.registers:
+        what = f"emulated {register.emulate.device}" if register.emulate else register.make
+        print(f"register   {register.name}: {what} at {server.addresses[register.name]}")
+    token = (
+        '\n  -H "Authorization: Bearer $FISCAL_TOKEN" \\'
+        if config.http.host not in ("127.0.0.1", "::1", "localhost")
+        else ""
+    )
+    print(
+        f"try:\n  curl {server.url}/receipts \\{token}\n  -H 'Content-Type: application/json' -H 'Idempotency-Key: order-1' \\\n"
+        '  -d \'{"items": [{"name": "Tea", "price": "199.90"}], "buyer": {"email": "buyer@example.org"}}\'\n'
+        f"  curl {server.url}/receipts/order-1",
+        flush=True,
+    )
+
+
+def _emulate(options: argparse.Namespace) -> int:
+    from fiscal.devices import DeviceError, device
+    from fiscal.live import makes
+    from fiscal.live.drive_file import DriveFileError
+    from fiscal.live.emulated import Endpoint, PtyEndpoint, TcpEndpoint
+    from fiscal.live.links import split_tcp
+    from fiscal.live.serve import DEMO_INN
+    from fiscal.parties import inn_fault
+
+    if options.make not in makes.MAKES:
+        raise Failure(f"there is no emulated {options.make!r} yet; there is: {', '.join(makes.MAKES)}", 2)
+    inn = options.inn or DEMO_INN
+    if fault := inn_fault(inn):
+        raise Failure(f"--inn: the tax number {inn!r} {fault}", 2)
+    try:
+        model = device(options.device)
+    except DeviceError as error:
+        raise Failure(f"--device: {error}", 2) from None
+    if model.make != options.make:
+        raise Failure(f"--device: {options.device!r} is a model of {model.make}, not of {options.make}", 2)
+    try:
+        endpoint: Endpoint
+        if options.tcp is not None:
+            endpoint = TcpEndpoint(*split_tcp(options.tcp))
+        elif sys.platform == "win32":
+            raise Failure("--pty: this system has no pseudo terminals; use --tcp", 2)
+        else:
+            endpoint = PtyEndpoint(options.pty)
+    except ValueError as error:
+        raise Failure(f"--tcp: {error}", 2) from None
+    except OSError as error:
+        raise Failure(f"{options.tcp or options.pty}: {(error.strerror or str(error)).lower()}") from None
+    name = options.name or str(options.tcp or options.pty.name)
+    about = makes.About(name, inn, ffd=makes.FFD[options.ffd], prints=options.prints)
+    try:
+        register = makes.emulate(
+            options.make,
+            endpoint,
+            about,
+            device_name=options.device,
+            speed=options.speed,
+            drive_path=options.drive,
+        )
+    except DriveFileError as error:
+        endpoint.close()
+        raise Failure(str(error)) from None
+    asked = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        asked.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    register.start()
+    print(f"ready {options.make} {options.device} at {register.address}", flush=True)
+    while not asked.wait(0.2) and not register.failure:
+        pass
+    register.stop()
+    if register.failure:
+        raise Failure(f"the emulator failed: {register.failure}")
+    return 0
+
+
+def _receipt(options: argparse.Namespace) -> int:
+    from fiscal.live.config import ConfigError, load_config
+    from fiscal.live.http import today
+    from fiscal.live.schema import Defaults, read_receipt
+    from fiscal.live.serve import DEMO_INN
+    from fiscal.live.views import roubles
+    from fiscal.receipt import Invalid, Taxation, validate
+
+    try:
+        defaults = (
+            Defaults(DEMO_INN, "shop.example", Taxation.GENERAL)
+            if options.config is None
+            else load_config(options.config).defaults()
+        )
+    except ConfigError as error:
+        raise Failure(str(error), 3) from None
+    body = _bytes(options.file)
+    try:
+        receipt, _ = read_receipt(body, defaults)
+        validate(receipt, today())
+    except Invalid as invalid:
+        raise Failure("\n".join(f"{options.file}: {problem}" for problem in invalid.problems), 3) from None
+    print(
+        f"fine: {receipt.type.name.lower()}, {len(receipt.items)} items, {roubles(receipt.total_kop)} roubles"
+    )
+    return 0
+
+
+def _ports(options: argparse.Namespace) -> int:
+    from serial.tools import list_ports
+
+    found = sorted(list_ports.comports(), key=lambda port: port.device)
+    for port in found:
+        print(f"{port.device}\t{port.description}")
+    if not found:
+        print("no serial ports", file=sys.stderr)
+    return 0
+
+
+def _probe(options: argparse.Namespace) -> int:
+    from fiscal.engine.outcomes import Refused, Seen, Unknown
+    from fiscal.live import clock, makes
+    from fiscal.live.converse import converse
+    from fiscal.live.links import LineLost, open_link
+    from fiscal.live.trace import line_of
+    from fiscal.registers.conversation import Settings
+
+    def trace(direction: str, data: bytes) -> None:
+        print(line_of(options.address, direction, data), file=sys.stderr)
+
+    driver = makes.driver_of(options.make, Settings(options.password), makes.About("", ""))
+    try:
+        link = open_link(options.address, options.baud)
+    except ValueError as error:
+        raise Failure(str(error), 2) from None
+    except LineLost as lost:
+        raise Failure(str(lost)) from None
+    try:
+        outcome = converse(link, driver.probe(), trace if options.trace else None)
+    finally:
+        link.close()
+    if isinstance(outcome, Refused):
+        raise Failure(
+            f"{options.address}: {outcome.code}: {outcome.meaning}"
+            + (f"; {outcome.todo}" if outcome.todo else "")
+        )
+    if isinstance(outcome, Unknown):
+        raise Failure(f"{options.address}: {outcome.reason}")
+    assert isinstance(outcome, Seen)
+    drift = outcome.time_s - clock.wall_s()
+    for name, value in (
+        ("model", outcome.model),
+        ("serial", outcome.serial),
+        ("registration", outcome.registration),
+        ("drive", f"{outcome.drive}, phase {outcome.phase}, flags {outcome.flags:#04x}"),
+        ("shift", f"{outcome.shift_number}, {outcome.shift.value}"),
+        ("last document", outcome.last_document),
+        (
+            "not at operator",
+            f"{outcome.unsent}" + (f", from {outcome.first_unsent}" if outcome.unsent else ""),
+        ),
+        ("paper", "yes" if outcome.paper else "no"),
+        ("clock", f"{clock.wall_text(outcome.time_s * 1_000_000)[:19]} ({drift:+d} s)"),
+    ):
+        print(f"{name:16}{value}")
+    return 0
+
+
+def _decode(options: argparse.Namespace) -> int:
+    from fiscal import ffd
+
+    text = "".join(options.document.split())
+    try:
+        data = bytes.fromhex(text)
+    except ValueError:
+        data = _bytes(options.document)
+        with contextlib.suppress(ValueError):
+            data = bytes.fromhex(data.decode("ascii"))  # a file of digits
+    try:
+        print(ffd.pretty(ffd.decode(data)))
+    except ffd.FfdError as error:
+        raise Failure(f"not a fiscal document: {error}") from None
+    return 0
+
+
+def _states(options: argparse.Namespace) -> int:
+    from fiscal.engine import states
+
+    tables = {"receipt": states.RECEIPT, "register": states.REGISTER, "shift": states.SHIFT}
+    for name, table in tables.items():
+        if options.which in (None, name):
+            print(f"%% {name}\n{states.diagram(table)}")
+    return 0
+
+
+def _bytes(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise Failure(f"{name}: {(error.strerror or str(error)).lower()}") from None
+    except ValueError as error:
+        raise Failure(f"{name[:60]}: {error}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

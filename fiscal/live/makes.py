@@ -1,0 +1,122 @@
+"""Makes of register: how to build the driver of one, and an emulated one.
+
+The one place of the live host that knows that there are makes; a new make is a new row of `MAKES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from zlib import crc32
+
+from fiscal.devices import Device, device
+from fiscal.emulators import Emulator
+from fiscal.emulators.drive import Drive, DriveProfile, Mode, Phase, Registration
+from fiscal.emulators.shtrih import ShtrihRegister
+from fiscal.live import clock
+from fiscal.live.drive_file import DriveFile
+from fiscal.live.emulated import EmulatedRegister, Endpoint
+from fiscal.registers.conversation import Driver, Settings
+from fiscal.registers.shtrih.driver import ShtrihDriver
+from fiscal.registers.shtrih.receipts import Facts
+
+FFD = {"1.05": 2, "1.2": 4}
+"""Versions of the format as people write them, and as tag 1209 does."""
+LIVE_PROFILE = DriveProfile("emulated", life_days=450)
+"""The drive of an emulated register: 15 months."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a driver and an emulated register must know of the shop. ``ffd`` by tag 1209, ``taxation`` the mask of tag 1062."""
+
+    name: str
+    entity: str
+    taxation: int = 63
+    site: str = ""
+    ffd: int = FFD["1.2"]
+    prints: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    driver: Callable[[Settings, About], Driver]
+    emulator: Callable[[Device, Drive, About], Emulator]
+
+
+def _shtrih_driver(settings: Settings, about: About) -> Driver:
+    return ShtrihDriver(settings, Facts(ffd=about.ffd, place=about.site, prints=about.prints))
+
+
+def _shtrih_register(device: Device, drive: Drive, about: About) -> Emulator:
+    return ShtrihRegister(device, drive, epoch_s=clock.wall_s(), electronic=not about.prints)
+
+
+MAKES = {"shtrih": Make(_shtrih_driver, _shtrih_register)}
+
+
+def driver_of(make: str, settings: Settings, about: About) -> Driver:
+    return MAKES[make].driver(settings, about)
+
+
+def emulate(
+    make: str, endpoint: Endpoint, about: About, *, device_name: str, speed: float, drive_path: Path | None
+) -> EmulatedRegister:
+    """An emulated register behind ``endpoint``, not started yet. Without a path the drive forgets everything with the process.
+
+    Raises `fiscal.live.drive_file.DriveFileError` when the memory cannot be used.
+    """
+    file = DriveFile(drive_path) if drive_path is not None else None
+    drive = file.load() if file else None
+    if drive is None:
+        drive = _new_drive(about, file)
+    emulator = MAKES[make].emulator(faster(device(device_name), speed), drive, about)
+    return EmulatedRegister(emulator, endpoint, file.close if file else None, about.name)
+
+
+def _new_drive(about: About, file: DriveFile | None) -> Drive:
+    number = crc32(about.name.encode())
+    drive = Drive(f"9999{number:012}", LIVE_PROFILE, phase=int(Phase.READY))
+    if file is not None:
+        file.keep(drive)
+    drive.register(
+        Registration(
+            inn=about.entity,
+            rnm=f"{number:016}",
+            taxation=about.taxation,
+            mode=int(Mode.INTERNET),
+            user="Emulated shop",
+            address="Emulated address",
+            place=about.site or "emulated.example",
+            ofd_inn="7700000016",
+            ofd_name="Emulated operator",
+            ffd=about.ffd,
+            register_serial=f"{number:010}",
+            register_version="emulated",
+        ),
+        clock.wall_s(),
+    )
+    return drive
+
+
+def faster(device: Device, speed: float) -> Device:
+    """The same model with every duration divided by ``speed``. How long it waits for bytes stays: the line is not faster."""
+    if speed == 1.0:
+        return device
+
+    def less(us: int) -> int:
+        return int(us / speed)
+
+    return replace(
+        device,
+        enq_us=less(device.enq_us),
+        ack_us=less(device.ack_us),
+        command_us=less(device.command_us),
+        lines_per_s=max(1, int(device.lines_per_s * speed)),
+        cut_us=less(device.cut_us),
+        z_report_us=less(device.z_report_us),
+        commands=MappingProxyType({code: less(us) for code, us in device.commands.items()}),
+        replies=MappingProxyType({code: less(us) for code, us in device.replies.items()}),
+    )
