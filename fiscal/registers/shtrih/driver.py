@@ -1,0 +1,454 @@
+"""The driver of Shtrih-M registers: the engine's tasks as conversations.
+
+It asks before it acts: mode and submode decide by a table what must come first. It never leaves a half-made receipt behind when it
+can help it (88h), and never guesses: once the closing command may have reached the register, a lost line means *unknown*, and only the
+drive's own documents tell what happened (`find`). Source: reference sheet, sections 1.1, 2 and 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import suppress
+from typing import Any
+
+from fiscal.engine.outcomes import (
+    Attempt,
+    Blame,
+    ClockSet,
+    Found,
+    Outcome,
+    Recorded,
+    Refused,
+    Seen,
+    ShiftClosed,
+    ShiftOpened,
+    ShiftState,
+    Unknown,
+)
+from fiscal.ffd.tlv import FfdError, decode_text, walk
+from fiscal.receipt import Receipt
+from fiscal.registers.conversation import Conversation, LineLost, Settings
+from fiscal.registers.shtrih.clock import date_and_time, seconds
+from fiscal.registers.shtrih.commands import COMMANDS
+from fiscal.registers.shtrih.errors import error, refusal
+from fiscal.registers.shtrih.receipts import TYPES_BY_OPENING, Facts, Unfit, frames_of
+from fiscal.registers.shtrih.talk import RegisterError, Steps, Talk
+
+__all__ = ["MODE_STEPS", "SUBMODE_STEPS", "ShtrihDriver"]
+
+_STATUS = COMMANDS[0x10]
+_FULL_STATUS = COMMANDS[0x11]
+_METRICS = COMMANDS[0xFC]
+_CANCEL = COMMANDS[0x88]
+_CONTINUE = COMMANDS[0xB0]
+_OPEN_SHIFT = COMMANDS[0xE0]
+_Z_REPORT = COMMANDS[0x41]
+_WRITE_TABLE = COMMANDS[0x1E]
+_MONEY = COMMANDS[0x1A]
+_COUNT = COMMANDS[0x1B]
+_SET_TIME = COMMANDS[0x21]
+_SET_DATE = COMMANDS[0x22]
+_CONFIRM_DATE = COMMANDS[0x23]
+_DRIVE_STATUS = COMMANDS[0xFF01]
+_CANCEL_DOCUMENT = COMMANDS[0xFF08]
+_REGISTRATION = COMMANDS[0xFF09]
+_FIND = COMMANDS[0xFF0A]
+_EXCHANGE = COMMANDS[0xFF39]
+_SELECT = COMMANDS[0xFF3A]
+_NEXT_BLOCK = COMMANDS[0xFF3B]
+_SHIFT = COMMANDS[0xFF40]
+
+GO, WAIT, OPEN, CANCEL, CONTINUE, DRAIN, EXPIRED, PAPER, REFUSE = (
+    "go",
+    "wait",
+    "open the shift",
+    "cancel the document",
+    "continue printing",
+    "read the output to its end",
+    "shift expired",
+    "no paper",
+    "refuse",
+)
+
+SUBMODE_STEPS: dict[int, str] = {0: GO, 1: PAPER, 2: PAPER, 3: CONTINUE, 4: WAIT, 5: WAIT}
+"""What the submode demands before anything else."""
+
+MODE_STEPS: dict[int, str] = {1: DRAIN, 2: GO, 3: EXPIRED, 4: OPEN, 8: CANCEL}
+"""What the mode demands before a receipt; a mode without a row refuses."""
+
+_RECEIPT_RECORDS = frozenset((0xFF45, 0xFF4A))
+_RECEIPT_FORMS = frozenset((3, 4))
+_CORRECTION_FORMS = frozenset((31, 41))
+_NO_DATA = 0x08
+_CHECKS = 40
+_BUSY_LIMIT_US = 60_000_000
+_REPORT_LIMIT_US = 2_400_000_000
+_FIND_LIMIT = 200
+_BLOCK_LIMIT = 4000
+
+_PRINTING = (17, 1, 7)  # table, row, field: 0 print, 1 skip one document, 2 never print
+
+
+class ShtrihDriver:
+    """Drives one register. Between conversations it remembers facts only: number of the drive, model, registration."""
+
+    def __init__(self, settings: Settings | None = None, facts: Facts | None = None) -> None:
+        self._settings = settings or Settings()
+        self._facts = facts or Facts()
+        self._drive = ""
+        self._model = ""
+        self._rnm = ""
+
+    # ---- tasks ------------------------------------------------------------------------------------------------------------------
+
+    def fiscalize(self, receipt: Receipt, mark: str) -> Conversation:
+        """Make the fiscal document of a receipt. `Recorded`, `Refused` or `Unknown`."""
+        talk = Talk(self._settings)
+        return self._run(talk, self._fiscalize(talk, receipt, mark), _RECEIPT_RECORDS)
+
+    def find(self, receipt: Receipt, attempt: Attempt) -> Conversation:
+        """Did an attempt make a document? `Found`, or `Refused`/`Unknown` when the register cannot tell now."""
+        talk = Talk(self._settings)
+        return self._run(talk, self._find(talk, receipt, attempt), frozenset())
+
+    def open_shift(self) -> Conversation:
+        talk = Talk(self._settings)
+        return self._run(talk, self._open_shift(talk), frozenset((0xE0,)))
+
+    def close_shift(self) -> Conversation:
+        """The Z report; the conversation ends when the register is ready again."""
+        talk = Talk(self._settings)
+        return self._run(talk, self._close_shift(talk), frozenset((0x41,)))
+
+    def probe(self) -> Conversation:
+        talk = Talk(self._settings)
+        return self._run(talk, self._probe(talk), frozenset())
+
+    def set_clock(self, time_s: int) -> Conversation:
+        """Set date and time; the register allows it with the shift closed."""
+        talk = Talk(self._settings)
+        return self._run(talk, self._set_clock(talk, time_s), frozenset())
+
+    # ---- the frame around every task --------------------------------------------------------------------------------------------
+
+    def _run(self, talk: Talk, task: Generator[Any, Any, Outcome], records: frozenset[int]) -> Conversation:
+        try:
+            outcome = yield from task
+        except LineLost as lost:
+            self._drive = self._model = self._rnm = ""  # who answers next may be another register
+            if talk.sent in records:
+                return Unknown(str(lost) or "the line was lost")
+            return Refused(
+                "line", str(lost) or "the line was lost", Blame.LINE, "check cable, power and port"
+            )
+        except RegisterError as refused:
+            outcome = _refused(refused)
+        try:
+            yield from talk.confirm()
+        except LineLost:
+            self._drive = self._model = self._rnm = ""
+        return outcome
+
+    # ---- receipts ---------------------------------------------------------------------------------------------------------------
+
+    def _fiscalize(self, talk: Talk, receipt: Receipt, mark: str) -> Generator[Any, Any, Outcome]:
+        facts = self._facts
+        try:
+            frames = frames_of(talk, receipt, mark, facts)
+        except Unfit as unfit:
+            return Refused("driver:fit", str(unfit), Blame.RECEIPT, "correct the receipt and submit it again")
+        status = yield from talk.ask(_STATUS)
+        if status[2] != 2 or status[3]:
+            stop = yield from self._get_ready(talk, status)
+            if stop is not None:
+                return stop
+        if not self._drive:
+            self._drive = (yield from talk.ask(_DRIVE_STATUS))[6]
+        if receipt.electronic is facts.prints:
+            yield from self._write(talk, _PRINTING, 1 if receipt.electronic else 0)
+        answer: list[Any] = []
+        command = _STATUS
+        try:
+            for command, frame in frames:
+                answer = yield from talk.send(command, frame)
+        except RegisterError as refused:
+            if refused.command.code in _RECEIPT_RECORDS and (
+                not error(refused.code).certain or talk.repeated
+            ):
+                return Unknown(f"error {refused.code:02X}h on closing: {error(refused.code).meaning}")
+            yield from self._tidy(talk, refused.command.code)
+            return _refused(refused)
+        _, document, sign, moment = answer
+        if moment is None:
+            try:
+                moment = (yield from talk.ask(_FIND, document))[2]
+            except (RegisterError, LineLost):
+                return Unknown(f"recorded as document {document}, but its time could not be read")
+        if not receipt.electronic and not facts.prints:
+            # If this fails a receipt too many is printed, until the next shift opening sets it.
+            with suppress(RegisterError, LineLost):
+                yield from self._write(talk, _PRINTING, 2)
+        return Recorded(document, sign, moment, self._drive)
+
+    def _get_ready(self, talk: Talk, status: list[Any]) -> Generator[Any, Any, Refused | None]:
+        """Bring the register where a receipt can begin. ``None`` when it is there."""
+        for _ in range(_CHECKS):
+            mode, submode = status[2] & 0x0F, status[3]
+            step = SUBMODE_STEPS.get(submode, REFUSE)
+            if step is GO:
+                step = MODE_STEPS.get(mode, REFUSE)
+                if step is GO:
+                    return None
+            if step is WAIT:
+                waited = yield from self._wait(talk, _BUSY_LIMIT_US)
+                if waited is not None:
+                    return waited
+            elif step is CONTINUE:
+                yield from talk.ask(_CONTINUE)
+            elif step is OPEN:
+                yield from self._begin_shift(talk)
+            elif step is CANCEL:
+                yield from talk.ask(_CANCEL)
+            elif step is DRAIN:
+                yield from self._blocks(talk)
+            elif step is EXPIRED:
+                return refusal(0x4E)
+            elif step is PAPER:
+                return refusal(0x6B)
+            else:
+                return Refused(
+                    f"shtrih:mode{mode}.{submode}",
+                    f"the register is in mode {mode}, submode {submode}",
+                    Blame.REGISTER,
+                    "look at the register; it needs a person",
+                )
+            status = yield from talk.ask(_STATUS)
+        return refusal(0x72)
+
+    def _wait(self, talk: Talk, limit_us: int) -> Generator[Any, Any, Refused | None]:
+        """Poll while the register prints. ``None`` when it is done (or needs something else)."""
+        pause_us = 250_000
+        waited_us = 0
+        while True:
+            yield from talk.pause(pause_us)
+            waited_us += pause_us
+            status = yield from talk.ask(_STATUS)
+            if SUBMODE_STEPS.get(status[3], REFUSE) is not WAIT:
+                return None
+            if waited_us >= limit_us:
+                return refusal(0x50)
+            pause_us = min(pause_us + pause_us // 2, 500_000 if limit_us <= _BUSY_LIMIT_US else 5_000_000)
+
+    def _tidy(self, talk: Talk, code: int) -> Steps:
+        """Cancel what is half made. What cannot be cancelled now is cancelled before the next receipt."""
+        try:
+            yield from talk.ask(_CANCEL_DOCUMENT if code in (0xFF35, 0xFF4A) else _CANCEL)
+        except RegisterError:
+            pass
+        except LineLost:
+            talk.sent = 0
+
+    def _write(self, talk: Talk, place: tuple[int, int, int], value: int) -> Steps:
+        yield from talk.ask(_WRITE_TABLE, *place, bytes((value,)))
+
+    # ---- shifts -----------------------------------------------------------------------------------------------------------------
+
+    def _begin_shift(self, talk: Talk) -> Steps:
+        yield from self._write(talk, _PRINTING, 0 if self._facts.prints else 2)
+        yield from talk.ask(_OPEN_SHIFT)
+
+    def _open_shift(self, talk: Talk) -> Generator[Any, Any, Outcome]:
+        status = yield from self._idle(talk, _BUSY_LIMIT_US)
+        if isinstance(status, Refused):
+            return status
+        mode = status[2] & 0x0F
+        if mode == 4:
+            yield from self._begin_shift(talk)
+        elif mode not in (2, 8):
+            return refusal(0x4E if mode == 3 else 0x73)
+        found = yield from self._last_of(talk, 2)
+        if found is None:
+            return refusal(0x3C)
+        return ShiftOpened(found[1], found[0])
+
+    def _close_shift(self, talk: Talk) -> Generator[Any, Any, Outcome]:
+        status = yield from self._idle(talk, _BUSY_LIMIT_US)
+        if isinstance(status, Refused):
+            return status
+        mode = status[2] & 0x0F
+        receipts, totals = 0, [0, 0, 0, 0]
+        if mode == 8:
+            yield from talk.ask(_CANCEL)
+            status = yield from self._idle(talk, _BUSY_LIMIT_US)
+            if isinstance(status, Refused):
+                return status
+            mode = status[2] & 0x0F
+        if mode in (2, 3):
+            for opening, type_ in TYPES_BY_OPENING.items():
+                count = (yield from talk.ask(_COUNT, 144 + opening))[1]
+                receipts += count
+                if count:
+                    totals[type_ - 1] = yield from self._shift_total(talk, opening)
+            yield from talk.ask(_Z_REPORT)
+            status = yield from self._idle(talk, _REPORT_LIMIT_US)
+            if isinstance(status, Refused) and status.code != "shtrih:6B":
+                return Unknown(f"the shift report was taken, then: {status.meaning}")
+        elif mode != 4:
+            return refusal(0x73)
+        found = yield from self._last_of(talk, 5)
+        if found is None:
+            return refusal(0x3D)
+        return ShiftClosed(found[1], found[0], receipts, (totals[0], totals[1], totals[2], totals[3]))
+
+    def _shift_total(self, talk: Talk, opening: int) -> Generator[Any, Any, int]:
+        """What was settled in the shift, by the payment slots this driver uses."""
+        total = 0
+        for number, high in ((193, None), (197, None), (4180, True), (4184, True), (4188, True)):
+            register = number + opening
+            values = (register & 0xFF, register >> 8) if high else (register,)
+            total += (yield from talk.ask(_MONEY, *values))[1]
+        return total
+
+    def _idle(self, talk: Talk, limit_us: int) -> Generator[Any, Any, list[Any] | Refused]:
+        """The status once the register is not printing any more."""
+        for _ in range(_CHECKS):
+            status = yield from talk.ask(_STATUS)
+            step = SUBMODE_STEPS.get(status[3], REFUSE)
+            if step is GO:
+                if status[2] == 1:
+                    yield from self._blocks(talk)
+                    continue
+                return status  # type: ignore[no-any-return]
+            if step is PAPER:
+                return refusal(0x6B)
+            if step is CONTINUE:
+                yield from talk.ask(_CONTINUE)
+                continue
+            waited = yield from self._wait(talk, limit_us)
+            if waited is not None:
+                return waited
+        return refusal(0x72)
+
+    def _last_of(self, talk: Talk, form: int) -> Generator[Any, Any, tuple[int, int] | None]:
+        """(document, shift) of the newest document of a form, looked for among the last few."""
+        last = (yield from talk.ask(_DRIVE_STATUS))[7]
+        for document in range(last, max(0, last - 5), -1):
+            try:
+                found = yield from talk.ask(_FIND, document)
+            except RegisterError as refused:
+                if refused.code == _NO_DATA:
+                    return None
+                raise
+            if found[0] == form:
+                return document, int.from_bytes(found[5][:2], "little")
+        return None
+
+    # ---- what happened? ---------------------------------------------------------------------------------------------------------
+
+    def _find(self, talk: Talk, receipt: Receipt, attempt: Attempt) -> Generator[Any, Any, Outcome]:
+        status = yield from talk.ask(_STATUS)
+        if status[2] == 1:
+            yield from self._blocks(talk)
+        drive = yield from talk.ask(_DRIVE_STATUS)
+        self._drive, last = drive[6], drive[7]
+        if last == attempt.last_document:
+            return Found(None, last)
+        if last < attempt.last_document:
+            return Unknown(
+                f"the drive {self._drive} has {last} documents, fewer than before; was it replaced?"
+            )
+        first = attempt.last_document + 1
+        if last - first >= _FIND_LIMIT:
+            return Unknown(f"more than {_FIND_LIMIT} documents were made since")
+        forms = _CORRECTION_FORMS if receipt.correction is not None else _RECEIPT_FORMS
+        for document in range(first, last + 1):
+            try:
+                form, _, moment, _, sign, tail = yield from talk.ask(_FIND, document)
+            except RegisterError as refused:
+                return Unknown(f"document {document} cannot be read: {error(refused.code).meaning}")
+            if form not in forms or tail[:1] != bytes((receipt.type,)):
+                continue
+            if int.from_bytes(tail[1:6], "little") != receipt.total_kop:
+                continue
+            try:
+                marks = yield from self._marks(talk, document)
+            except FfdError:
+                return Unknown(f"document {document} cannot be read")
+            if attempt.mark in marks:
+                return Found(Recorded(document, sign, moment, self._drive), last)
+        return Found(None, last)
+
+    def _marks(self, talk: Talk, document: int) -> Generator[Any, Any, list[str]]:
+        yield from talk.ask(_SELECT, document)
+        data = yield from self._blocks(talk)
+        return [decode_text(value) for tag, value in walk(data) if tag == 1192]
+
+    def _blocks(self, talk: Talk) -> Generator[Any, Any, bytes]:
+        """Everything the register still has to put out."""
+        parts = []
+        for _ in range(_BLOCK_LIMIT):
+            try:
+                (data,) = yield from talk.ask(_NEXT_BLOCK)
+            except RegisterError as refused:
+                if refused.code == _NO_DATA:
+                    break
+                raise
+            if not data:
+                break
+            parts.append(data)
+        return b"".join(parts)
+
+    # ---- self test and clock ----------------------------------------------------------------------------------------------------
+
+    def _probe(self, talk: Talk) -> Generator[Any, Any, Outcome]:
+        if not self._model:
+            self._model = (yield from talk.ask(_METRICS))[6]
+        full = dict(zip(_FULL_STATUS.reply.names, (yield from talk.ask(_FULL_STATUS)), strict=True))
+        phase, _, _, shift_open, warnings, _, drive, last = yield from talk.ask(_DRIVE_STATUS)
+        self._drive = drive
+        if not self._rnm:
+            try:
+                self._rnm = (yield from talk.ask(_REGISTRATION))[2].strip()
+            except RegisterError:
+                self._rnm = ""
+        _, _, queue, first, _ = yield from talk.ask(_EXCHANGE)
+        mode = full["mode"] & 0x0F
+        state = ShiftState.OPEN if shift_open else ShiftState.CLOSED
+        if mode == 3:
+            state = ShiftState.EXPIRED
+        closed: int = full["last_shift"]
+        return Seen(
+            shift=state,
+            shift_number=closed + 1 if shift_open else closed,
+            last_document=last,
+            drive=drive,
+            phase=phase,
+            flags=warnings,
+            unsent=queue,
+            first_unsent=first if queue else 0,
+            paper=bool(full["flags"] & 0x80),
+            time_s=seconds(full["date"], full["time"]),
+            model=self._model,
+            serial=str(full["serial"]).zfill(8) if full["serial"] != 0xFFFFFFFF else "",
+            registration=self._rnm,
+        )
+
+    def _set_clock(self, talk: Talk, time_s: int) -> Generator[Any, Any, Outcome]:
+        full = dict(zip(_FULL_STATUS.reply.names, (yield from talk.ask(_FULL_STATUS)), strict=True))
+        mode = full["mode"] & 0x0F
+        day, time = date_and_time(time_s)
+        if mode not in (4, 6, 7, 9):
+            return Refused(
+                "shtrih:73", "the clock is set with the shift closed only", Blame.REGISTER, "close the shift"
+            )
+        if mode != 6 and full["date"] != day:
+            yield from talk.ask(_SET_DATE, day)
+            mode = 6
+        if mode == 6:
+            yield from talk.ask(_CONFIRM_DATE, day)
+        yield from talk.ask(_SET_TIME, time)
+        return ClockSet(time_s)
+
+
+def _refused(refused: RegisterError) -> Refused:
+    return refusal(refused.code)
