@@ -217,7 +217,7 @@ def _receipts(run: Run, log: LogColumns, outcome: Fates, late: Flags, cause: Obj
 
 def _registers(run: Run, log: LogColumns, outcome: Fates, what: Spans, late: Flags) -> pd.DataFrame:
     n = len(run.registers)
-    done = outcome.recorded != NEVER
+    done = (outcome.recorded != NEVER) & (outcome.register >= 0)
     z_reports = log.register[log.of(events.Z_REPORT)]
     kinds = {
         "busy_s": what.state == "busy",
