@@ -23,6 +23,7 @@ Sources: reference sheets ``ffd_ofd.md`` section 6, ``shtrih.md`` sections 2.6 a
 
 from __future__ import annotations
 
+from fiscal.emulators.drive_answers import Expiry, Memory, Status, Unsent
 from fiscal.emulators.drive_counters import Counters
 from fiscal.emulators.drive_documents import (
     CORRECTION_FORMS,
@@ -35,7 +36,7 @@ from fiscal.emulators.drive_documents import (
     read_stored,
     read_sums,
 )
-from fiscal.emulators.drive_memory import DriveMemory, Expiry, Memory, Status, Unsent
+from fiscal.emulators.drive_memory import DriveMemory
 from fiscal.emulators.drive_profile import MEANINGS, PROFILES, Alarm, DriveError, DriveProfile, Phase, Refusal
 from fiscal.emulators.drive_registration import (
     FFD_1_05,
@@ -71,7 +72,7 @@ class Drive(DriveMemory):
 
     _seal: Seal
 
-    # ---- life --------------------------------------------------------------------------------------------------------------------
+    # ---- life ----------------------------------------------------------------------------------------------
 
     def initialize(self) -> None:
         """Phase 0 -> 1: leave the factory. Error 02 in any other phase."""
@@ -124,7 +125,7 @@ class Drive(DriveMemory):
         time_s = self._check(rule, now_s)
         return self._report(rule, time_s, self.shift, close_drive_fields(self, self._registered), extra)
 
-    # ---- shift -------------------------------------------------------------------------------------------------------------------
+    # ---- shift ---------------------------------------------------------------------------------------------
 
     def open_shift(self, now_s: int, extra: bytes = b"") -> Stored:
         """The report on the opening of a shift, form 2."""
@@ -148,7 +149,7 @@ class Drive(DriveMemory):
         time_s = self._check(rule, now_s)
         return self._report(rule, time_s, self.shift, state_fields(self, self._registered, time_s), extra)
 
-    # ---- receipt -----------------------------------------------------------------------------------------------------------------
+    # ---- receipt -------------------------------------------------------------------------------------------
 
     def begin(self, kind: int, now_s: int | None = None) -> None:
         """Begin a document: `CurrentDocument` ``kind`` stays current until it is recorded or cancelled,
@@ -226,7 +227,7 @@ class Drive(DriveMemory):
             self.on_record(stored)
         return stored
 
-    # ---- signs -------------------------------------------------------------------------------------------------------------------
+    # ---- signs ---------------------------------------------------------------------------------------------
 
     def verify(self, tlv: bytes) -> bool:
         """Whether these bytes are a document that this drive signed."""
@@ -241,7 +242,7 @@ class Drive(DriveMemory):
         super()._use(registration)
         self._seal = Seal(self.serial, registration, self.profile.mark)
 
-    # ---- rules -------------------------------------------------------------------------------------------------------------------
+    # ---- rules ---------------------------------------------------------------------------------------------
 
     @property
     def _registered(self) -> Registration:
@@ -306,7 +307,7 @@ class Drive(DriveMemory):
         if form in CORRECTION_FORMS and not type & 1 and self._registered.ffd < FFD_1_2:
             raise DriveError(Refusal.BAD_REQUISITE)  # FFD 1.05 corrects income and expense only
 
-    # ---- reports -----------------------------------------------------------------------------------------------------------------
+    # ---- reports -------------------------------------------------------------------------------------------
 
     def _register(
         self, rule: Rule, registration: Registration, now_s: int, reason: int, changes: int, extra: bytes

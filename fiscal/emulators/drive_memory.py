@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
+from fiscal.emulators.drive_answers import Expiry, Memory, Status, Unsent
 from fiscal.emulators.drive_counters import Counters
 from fiscal.emulators.drive_documents import Confirmation, Stored, Sums, fields_of, read_stored, read_sums
 from fiscal.emulators.drive_profile import (
@@ -27,45 +28,6 @@ from fiscal.emulators.drive_profile import (
 )
 from fiscal.emulators.drive_registration import Registration, read_registration
 from fiscal.emulators.drive_rules import RECEIPT_KINDS
-
-
-class Status(NamedTuple):
-    """The status record. ``time_s`` is the moment of the last document (0: none), ``current_document`` a
-    `CurrentDocument`, ``data`` whether the register has given data for it, ``flags`` the bits of `Alarm`."""
-
-    phase: int
-    current_document: int
-    data: bool
-    shift_open: bool
-    flags: int
-    time_s: int
-    serial: str
-    last_document: int
-
-
-class Expiry(NamedTuple):
-    """``date_s``: midnight of the last day of life (0 before the registration); registration reports left and
-    done."""
-
-    date_s: int
-    registrations_left: int
-    registrations_done: int
-
-
-class Unsent(NamedTuple):
-    """The documents that the operator has not confirmed: how many, the number of the first, its moment. All 0
-    when there are none."""
-
-    count: int  # type: ignore[assignment]  # the name of a tuple method, which nobody misses here
-    first: int
-    time_s: int
-
-
-class Memory(NamedTuple):
-    """What is left: documents in the archive, bytes in the store of documents for the operator."""
-
-    documents: int
-    store_bytes: int
 
 
 class DriveMemory:
@@ -120,9 +82,9 @@ class DriveMemory:
         self._resolution_s = profile.resolution_s
         self._capacity = min(profile.max_documents, profile.max_signatures)
         self._autonomous = False
-        self._deadline_s = 0  # the last moment at which nothing that depends on time forbids a receipt
+        self._deadline_s = 0  # until then nothing that depends on time forbids a receipt, see _set_deadline
 
-    # ---- questions ---------------------------------------------------------------------------------------------------------------
+    # ---- questions -----------------------------------------------------------------------------------------
 
     def status(self, now_s: int) -> Status:
         return Status(
@@ -204,7 +166,7 @@ class DriveMemory:
             raise DriveError(Refusal.NO_DATA)
         return self._documents[index]
 
-    # ---- the operator ------------------------------------------------------------------------------------------------------------
+    # ---- the operator --------------------------------------------------------------------------------------
 
     @property
     def head(self) -> Stored | None:
@@ -243,7 +205,7 @@ class DriveMemory:
             raise DriveError(Refusal.NO_DATA)
         return found
 
-    # ---- to the host's disk and back ---------------------------------------------------------------------------------------------
+    # ---- to the host's disk and back -----------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
         """Everything but documents and confirmations, ready for JSON."""
@@ -345,7 +307,7 @@ class DriveMemory:
         self._data = snapshot["data"]
         self._sent_through = snapshot["sent_through"]
 
-    # ---- what a document leads to ------------------------------------------------------------------------------------------------
+    # ---- what a document leads to --------------------------------------------------------------------------
 
     def _use(self, registration: Registration) -> None:
         self.registration = registration
@@ -403,7 +365,7 @@ class DriveMemory:
                 self.phase = int(Phase.ARCHIVE)
         else:
             self._unsent_bytes += len(stored.tlv)
-        if form not in RECEIPT_KINDS or self._sent_through == document - 1:
+        if form not in RECEIPT_KINDS:
             if form == 5:
                 self.shift_open = False
             self._set_deadline()
@@ -417,7 +379,6 @@ class DriveMemory:
         self._confirmations[document] = confirmation
         if document == self.last_document and self.phase == Phase.CLOSED:
             self.phase = int(Phase.ARCHIVE)
-        self._set_deadline()
 
     def _trim(self) -> None:
         keep = self.keep_documents
@@ -431,10 +392,11 @@ class DriveMemory:
             self._first_kept += gone
 
     def _set_deadline(self) -> None:
-        deadline = min(self._life_end_s, 1 << 32) - 1
+        """Note until when time forbids nothing. Confirmations may move that moment further away, nothing brings it nearer: what is
+        recorded later waits for the operator from later on. So it is found anew at reports only, and beyond it all is looked at."""
+        head = self.head
+        waits_since_s = self.last_time_s if head is None else head.time_s
+        deadline = min(self._life_end_s - 1, waits_since_s + self.profile.unsent_s, (1 << 32) - 1)
         if self.shift_open:
             deadline = min(deadline, self._shift_end_s)
-        head = self.head
-        if head is not None:
-            deadline = min(deadline, head.time_s + self.profile.unsent_s)
         self._deadline_s = deadline

@@ -176,20 +176,23 @@ def test_shift_closing_counts_the_shift() -> None:
     for _ in range(2):
         drive.open_shift(NOON)
         drive.record(3, 1, 12_000, SUMS, BODY, NOON)
-        drive.record(3, 1, 100, Sums(cash_kop=40, prepaid_kop=30, credit_kop=20, provision_kop=10), b"", NOON)
+        for _ in range(2):
+            drive.record(
+                3, 1, 50, Sums(cash_kop=20, prepaid_kop=15, credit_kop=10, provision_kop=5), b"", NOON
+            )
         drive.record(3, 2, 5_000, Sums(cash_kop=5_000, vat=((6, 5_000),)), b"", NOON)
         drive.record(31, 4, 7, Sums(cash_kop=7), b"", NOON)
         closing = drive.close_shift(NOON)
     fields = dict(decode(closing.tlv).fields)
-    assert fields[1118] == 4
-    assert fields[1111] == 6
+    assert fields[1118] == 5
+    assert fields[1111] == 7
     assert fields[1097] == closing.document - 1
     assert fields[1098] == NOON
     shift = dict(fields[1194])
     life = dict(fields[1157])
-    assert (shift[1134], life[1134]) == (4, 8)
+    assert (shift[1134], life[1134]) == (5, 10)
     sales = dict(shift[1129])
-    assert (sales[1135], sales[1201], sales[1136], sales[1138]) == (2, 12_100, 40, 12_000)
+    assert (sales[1135], sales[1201], sales[1136], sales[1138]) == (3, 12_100, 40, 12_000)
     assert (sales[1218], sales[1219], sales[1220], sales[1139]) == (30, 20, 10, 2_000)
     returns = dict(shift[1130])
     assert (returns[1135], returns[1201], returns[1183]) == (1, 5_000, 5_000)

@@ -214,6 +214,22 @@ def test_15_thirty_days_without_the_operator() -> None:
     tap(drive, Drive.open_shift, receipt, now_s=limit + 60)
 
 
+@pytest.mark.parametrize("restored", [False, True])
+def test_15_within_a_shift_when_the_profile_allows_long_ones(restored: bool) -> None:
+    drive = drive_in_shift(replace(PROFILES["15"], unsent_days=1, shift_hours=240))
+    day = NOON + DAY
+    drive.confirm(1, NOON)
+    drive.confirm(2, NOON)
+    if restored:
+        drive = Drive.restore(drive.snapshot(), [])
+    tap(drive, receipt, now_s=day + HOUR)
+    tap(drive, receipt, now_s=day + 2 * HOUR)
+    assert refused(drive, receipt, day + DAY + HOUR + 60) == 0x15
+    drive.confirm(3, day)
+    tap(drive, receipt, now_s=day + DAY + HOUR + 60)
+    assert refused(drive, receipt, day + DAY + 2 * HOUR + 60) == 0x15
+
+
 def test_16_shift_longer_than_a_day_can_only_be_closed() -> None:
     drive = drive_in_shift()
     end = NOON + 24 * HOUR
