@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 import json
 from base64 import b32encode
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -268,95 +268,91 @@ def from_json(text: str) -> Receipt:
         _unreadable("", "not an array", data)
     if data[0] != _FORMAT or type(data[0]) is not int:
         _unreadable("", f"format {_FORMAT} expected", data[0])
-    _array("", data, _RECEIPT)
-    items = data[2]
-    for index, row in enumerate(items):
-        _array(f"items[{index}]", row, _ITEM)
-    _array("payments", data[3], _PAYMENTS)
-    _array("buyer", data[7], _BUYER)
+    _RECEIPT.read("", data)
     correction = data[12]
-    if correction is not None:
-        _array("correction", correction, _CORRECTION)
     return Receipt(
-        type=_code("type", SettlementType, data[1]),
-        items=tuple(
-            Item(
-                row[0],
-                row[1],
-                row[2],
-                row[3],
-                _code(f"items[{index}].vat", Vat, row[4]),
-                _code(f"items[{index}].method", SettlementMethod, row[5]),
-                row[6],
-                row[7],
-            )
-            for index, row in enumerate(items)
-        ),
-        payments=Payments(*data[3]),
-        taxation=_code("taxation", Taxation, data[4]),
+        type=_code("type", _TYPES, data[1]),
+        items=tuple([_item(index, row) for index, row in enumerate(data[2])]),
+        payments=Payments(*_PAYMENTS.read("payments", data[3])),
+        taxation=_code("taxation", _TAXATIONS, data[4]),
         entity=data[5],
         site=data[6],
-        buyer=Buyer(*data[7]),
+        buyer=Buyer(*_BUYER.read("buyer", data[7])),
         cashier=data[8],
         cashier_inn=data[9],
         electronic=data[10],
         internet=data[11],
-        correction=None if correction is None else Correction(*correction),
+        correction=None if correction is None else Correction(*_CORRECTION.read("correction", correction)),
         part=data[13],
         parts=data[14],
     )
 
 
+class _Shape:
+    """An array with a name and a type for each place. True is not a number here."""
+
+    def __init__(self, **kinds: type) -> None:
+        self.names = tuple(kinds)
+        self.kinds = tuple(kinds.values())
+
+    def read(self, path: str, row: Any) -> list[Any]:
+        if type(row) is not list or len(row) != len(self.kinds):
+            _unreadable(path, f"an array of {len(self.kinds)} expected", row)
+        if tuple(map(type, row)) != self.kinds:
+            for value, name, kind in zip(row, self.names, self.kinds, strict=True):
+                if type(value) is not kind and not (value is None and name == "correction"):
+                    _unreadable(f"{path}.{name}" if path else name, "another type expected", value)
+        return row
+
+
+_RECEIPT: Final = _Shape(
+    format=int,
+    type=int,
+    items=list,
+    payments=list,
+    taxation=int,
+    entity=str,
+    site=str,
+    buyer=list,
+    cashier=str,
+    cashier_inn=str,
+    electronic=bool,
+    internet=bool,
+    correction=list,
+    part=int,
+    parts=int,
+)
+_ITEM: Final = _Shape(
+    name=str, price_kop=int, quantity_e6=int, sum_kop=int, vat=int, method=int, subject=int, unit=int
+)
+_PAYMENTS: Final = _Shape(cash_kop=int, cashless_kop=int, prepaid_kop=int, credit_kop=int, provision_kop=int)
+_BUYER: Final = _Shape(email=str, phone=str, name=str, inn=str)
+_CORRECTION: Final = _Shape(by_order=bool, date=str, number=str)
+
+# By number, because calling an enumeration is slow and a journal is long.
+_TYPES: Final = {int(each): each for each in SettlementType}
+_METHODS: Final = {int(each): each for each in SettlementMethod}
+_VATS: Final = {int(each): each for each in Vat}
+_TAXATIONS: Final = {mask: Taxation(mask) for mask in range(64)}
+
 _Code = TypeVar("_Code")
-_Shape = tuple[tuple[str, type | tuple[type, ...]], ...]
-_RECEIPT: Final[_Shape] = (
-    ("format", int),
-    ("type", int),
-    ("items", list),
-    ("payments", list),
-    ("taxation", int),
-    ("entity", str),
-    ("site", str),
-    ("buyer", list),
-    ("cashier", str),
-    ("cashier_inn", str),
-    ("electronic", bool),
-    ("internet", bool),
-    ("correction", (list, type(None))),
-    ("part", int),
-    ("parts", int),
-)
-_ITEM: Final[_Shape] = (
-    ("name", str),
-    ("price_kop", int),
-    ("quantity_e6", int),
-    ("sum_kop", int),
-    ("vat", int),
-    ("method", int),
-    ("subject", int),
-    ("unit", int),
-)
-_PAYMENTS: Final[_Shape] = tuple(
-    (name, int) for name in ("cash_kop", "cashless_kop", "prepaid_kop", "credit_kop", "provision_kop")
-)
-_BUYER: Final[_Shape] = tuple((name, str) for name in ("email", "phone", "name", "inn"))
-_CORRECTION: Final[_Shape] = (("by_order", bool), ("date", str), ("number", str))
 
 
-def _array(path: str, row: Any, shape: _Shape) -> None:
-    if type(row) is not list or len(row) != len(shape):
-        _unreadable(path, f"an array of {len(shape)} expected", row)
-    for value, (name, kind) in zip(row, shape, strict=True):
-        # `type`, not `isinstance`: true is not a number of kopecks
-        if type(value) is not kind and not (isinstance(kind, tuple) and type(value) in kind):
-            _unreadable(f"{path}.{name}" if path else name, "another type expected", value)
+def _item(index: int, row: Any) -> Item:
+    if type(row) is not list or tuple(map(type, row)) != _ITEM.kinds:
+        _ITEM.read(f"items[{index}]", row)
+    name, price_kop, quantity_e6, sum_kop, vat, method, subject, unit = row
+    if vat not in _VATS or method not in _METHODS:
+        _code(f"items[{index}].vat", _VATS, vat)
+        _code(f"items[{index}].method", _METHODS, method)
+    return Item(name, price_kop, quantity_e6, sum_kop, _VATS[vat], _METHODS[method], subject, unit)
 
 
-def _code(path: str, kind: Callable[[int], _Code], value: int) -> _Code:
-    try:
-        return kind(value)
-    except ValueError:
+def _code(path: str, known: Mapping[int, _Code], value: int) -> _Code:
+    code = known.get(value)
+    if code is None:
         _unreadable(path, "no such code", value)
+    return code
 
 
 def _unreadable(path: str, why: str, value: object) -> NoReturn:

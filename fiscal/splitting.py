@@ -25,9 +25,9 @@ _ALL: Final = (_CASH, _CASHLESS, _PREPAID, _CREDIT, _PROVISION)
 
 # Which forms the lines of a method draw on, tier after tier; the methods with a narrow choice draw first.
 _DRAWS: Final[tuple[tuple[int, tuple[tuple[int, ...], ...]], ...]] = (
+    (3, ((_CASH, _CASHLESS, _PROVISION), _ALL)),
     (6, ((_CREDIT,), _ALL)),
     (5, ((_CREDIT,), _ALL)),
-    (3, ((_CASH, _CASHLESS, _PROVISION), _ALL)),
     (1, (_ALL,)),
     (2, (_ALL,)),
     (4, (_ALL,)),
