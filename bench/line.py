@@ -21,8 +21,9 @@ from fiscal.registers.conversation import Conversation, LineLost, Outcome, Pause
 if TYPE_CHECKING:
     import numpy as np
 
-SILENCE_US = 20_000_000
-"""After a lost reply the register stays mute so long: an adapter or a register that hangs, else the protocol itself would repair it."""
+SILENCE_US = 90_000_000
+"""After a lost reply the register stays mute so long (an adapter that hangs): a shorter silence is repaired by the protocol itself, which
+replays an answer that was not confirmed."""
 
 _NEVER = 1 << 62
 Done = Callable[[Outcome | None], None]

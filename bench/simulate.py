@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -215,15 +216,12 @@ class Simulation:
         """Let the world live until the orders have come and the queues are empty, then audit it."""
         began = time.perf_counter()
         horizon_us = self.scenario.duration_us
-        for n in range(1, _SLICES + 1):
-            until_us = horizon_us * n // _SLICES
-            if until_us > self.env.now:
-                self.env.run(until=until_us)
-            if progress is not None:
-                progress(n, _SLICES)
-        limit_us = horizon_us + round(self.scenario.drain_h * 3600e6)
-        while not self._settled() and self.env.now < limit_us:
-            self.env.run(until=int(self.env.now) + _SETTLE_US)
+        gc.collect()
+        gc.freeze()  # what was built stays for the whole run: the collector need not look at it again and again
+        try:
+            self._live(horizon_us, progress)
+        finally:
+            gc.unfreeze()
         found = self._audit()
         fired: Counter[str] = Counter({spec.kind: 0 for spec in self.scenario.faults})
         fired.update(self.world.fired)
@@ -248,6 +246,17 @@ class Simulation:
             wall_s=time.perf_counter() - began,
             asked=self.asked,
         )
+
+    def _live(self, horizon_us: int, progress: Progress | None) -> None:
+        for n in range(1, _SLICES + 1):
+            until_us = horizon_us * n // _SLICES
+            if until_us > self.env.now:
+                self.env.run(until=until_us)
+            if progress is not None:
+                progress(n, _SLICES)
+        limit_us = horizon_us + round(self.scenario.drain_h * 3600e6)
+        while not self._settled() and self.env.now < limit_us:
+            self.env.run(until=int(self.env.now) + _SETTLE_US)
 
     def _settled(self) -> bool:
         engine = self.world.engine
