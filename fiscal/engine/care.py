@@ -7,9 +7,20 @@ their hour and before they are too old; the receipt in work is finished first.
 from __future__ import annotations
 
 from fiscal.engine import events, records, states
+from fiscal.engine.config import HOUR_US
 from fiscal.engine.core import Core
 from fiscal.engine.farm import Doubt, Entry, Station
-from fiscal.engine.outcomes import Attempt, ClockSet, Outcome, Seen, ShiftClosed, ShiftState, reason_of
+from fiscal.engine.outcomes import (
+    Attempt,
+    Blame,
+    ClockSet,
+    Outcome,
+    Refused,
+    Seen,
+    ShiftClosed,
+    ShiftState,
+    reason_of,
+)
 from fiscal.engine.shifts import closing_us
 
 FISCAL_MODE = 3  # life phase of a drive that makes documents
@@ -18,6 +29,8 @@ _SEEN_SHIFT = {
     ShiftState.CLOSED: "seen_closed",
     ShiftState.EXPIRED: "seen_expired",
 }
+CLOCK_AGAIN_US = 12 * HOUR_US
+"""A shift is not closed for the clock's sake more often than this: a register whose clock will not be set would do nothing else."""
 # Registers in these states are not given receipts; a change to one of them is worth telling.
 _DEAF = frozenset({states.UNSEEN, states.CLOSING, states.DOWN, states.ASKING, states.SETTING})
 
@@ -37,7 +50,7 @@ class Care(Core):
             self._perform(station, events.SetClock())
         elif station.probe_asked:
             self._probe(station, now_us)
-        elif not self._journal_down:
+        elif not self._journal_fault:
             entry = self._dispatch.take(station, now_us)
             if entry is not None:
                 entry.move("assign")
@@ -81,9 +94,9 @@ class Care(Core):
             self._out.append(events.RegisterChanged(station.index, station.state, detail))
         if available != station.available:
             self._dispatch.set_available(station, available)
-            if not available and (self.config.reroute or station.state != states.CLOSING):
-                for other in self._dispatch.replace(self._dispatch.withdraw(station), now_us):
-                    self._next(other, now_us)
+        if not available and station.queue and (self.config.reroute or station.state != states.CLOSING):
+            for other in self._dispatch.replace(self._dispatch.withdraw(station), now_us):
+                self._next(other, now_us)
 
     def _fail(self, station: Station, reason: str, now_us: int) -> None:
         """A register failed: it gets nothing until it has been asked again."""
@@ -130,15 +143,15 @@ class Care(Core):
         self._see_shift(station, outcome, now_us)
         self._see_operator(station, outcome, now_us)
         drift_s = outcome.time_s - (now_us + self._wall_offset_us) // 1_000_000
-        if abs(drift_s) > self.config.clock_tolerance_s:
-            station.clock_asked = True
-            # an open shift must be closed before the clock can be set; worth it only when the law's limit is passed
-            if (
-                abs(drift_s) > self.config.clock_limit_s
-                and station.shift == states.SHIFT_OPEN
-                and not station.failures
-            ):
-                station.close_asked = True
+        station.clock_asked = abs(drift_s) > self.config.clock_tolerance_s
+        # an open shift must be closed before the clock can be set; worth it only when the law's limit is passed
+        if (
+            abs(drift_s) > self.config.clock_limit_s
+            and station.shift == states.SHIFT_OPEN
+            and not station.failures
+            and (station.clock_tried_us is None or now_us - station.clock_tried_us > CLOCK_AGAIN_US)
+        ):
+            station.close_asked = True
         if outcome.phase != FISCAL_MODE:
             self._fail(station, f"the drive is in phase {outcome.phase}, not in fiscal mode", now_us)
         elif not outcome.paper:
@@ -146,8 +159,8 @@ class Care(Core):
         else:
             self._well(station, now_us)
 
-    def _well(self, station: Station, now_us: int) -> None:
-        self._tell_move(station, "well" if station.state == states.PROBING else "done", "", now_us)
+    def _well(self, station: Station, now_us: int, detail: str = "") -> None:
+        self._tell_move(station, "well" if station.state == states.PROBING else "done", detail, now_us)
         for other in self._dispatch.drain_pools(station, now_us):
             self._next(other, now_us)
         self._next(station, now_us)
@@ -162,22 +175,25 @@ class Care(Core):
         elif station.shift == states.SHIFT_EXPIRED:
             station.close_asked = True
         elif was != states.SHIFT_OPEN or station.close_at_us is None or seen.shift_number != number:
+            # only the journal knows since when, if it was this shift
             known_us = station.shift_opened_us if was == states.SHIFT_UNKNOWN else None
-            self._shift_opened(station, seen.shift_number, now_us if known_us is None else known_us)
+            if known_us is None or seen.shift_number != number:
+                known_us = now_us
+            self._shift_opened(station, seen.shift_number, known_us)
 
     def _see_operator(self, station: Station, seen: Seen, now_us: int) -> None:
         """Documents before the first unsent one are confirmed by the operator."""
         confirmed = seen.first_unsent - 1 if seen.unsent else seen.last_document
-        waiting = station.unconfirmed
-        count = 0
-        while count < len(waiting):
-            recorded = waiting[count].recorded
-            if recorded is not None and recorded.drive == seen.drive and recorded.document > confirmed:
-                break
-            count += 1
-        if count:
-            done = waiting[:count]
-            del waiting[:count]
+        done, waiting = [], []
+        for entry in station.unconfirmed:
+            recorded = entry.recorded
+            assert recorded is not None
+            if recorded.drive == seen.drive and recorded.document <= confirmed:
+                done.append(entry)
+            else:
+                waiting.append(entry)
+        if done:
+            station.unconfirmed = waiting
             wall_us = now_us + self._wall_offset_us
             self._write(
                 records.Confirmed(station.facts.name, seen.drive, confirmed, wall_us),
@@ -246,7 +262,10 @@ class Care(Core):
 
     def _clock_ended(self, station: Station, task: events.SetClock, outcome: Outcome, now_us: int) -> None:
         if isinstance(outcome, ClockSet):
+            station.clock_tried_us = now_us
             self._well(station, now_us)
+        elif isinstance(outcome, Refused) and outcome.blame is Blame.REGISTER:
+            station.clock_tried_us = now_us  # it still makes receipts
+            self._well(station, now_us, f"clock: {reason_of(outcome)}")
         else:
-            reason = reason_of(outcome)
-            self._fail(station, f"clock: {reason}", now_us)
+            self._fail(station, f"clock: {reason_of(outcome)}", now_us)

@@ -34,27 +34,39 @@ class Core:
         self._arrivals = rebuilt.arrivals if rebuilt else 0
         self._tickets = 0
         self._tasks = 0
-        self._wall_offset_us = 0
+        self._wall_offset_us = rebuilt.wall_offset_us if rebuilt else 0
         self._out: list[Effect] = []
         self._records: list[records.Record] = []
         self._after: list[Continuation] = []
         self._pending: dict[int, Batch] = {}
         self._timers: list[tuple[int, int, Callable[[Any, int], None], Any]] = []
         self._timer_number = 0
-        self._journal_down = False
-        self._unwritten: list[Batch] = []
+        self._journal_fault = ""  # why nothing can be written now
+        self._unwritten: list[
+            tuple[int, Batch]
+        ] = []  # facts that wait for the journal, by the ticket they had or got
+        self._rewriting = 0  # the ticket of their commit while it is on its way
         self._ended: dict[type[Any], Callable[[Station, Any, Outcome, int], None]] = {}
 
     def _flush(self) -> list[Effect]:
         if self._records:
-            self._tickets += 1
-            written = tuple(self._records)
-            self._pending[self._tickets] = (written, self._after)
-            self._out.append(events.Commit(self._tickets, written))
+            batch = (tuple(self._records), self._after)
             self._records = []
             self._after = []
+            if self._journal_fault:
+                # a later record may rest on an earlier one, so it does not overtake those that wait
+                self._tickets += 1
+                self._unwritten.append((self._tickets, batch))
+            else:
+                self._commit(batch)
         out, self._out = self._out, []
         return out
+
+    def _commit(self, batch: Batch) -> int:
+        self._tickets += 1
+        self._pending[self._tickets] = batch
+        self._out.append(events.Commit(self._tickets, batch[0]))
+        return self._tickets
 
     def _at(self, at_us: int, action: Callable[[Any, int], None], subject: Any = None) -> None:
         self._timer_number += 1

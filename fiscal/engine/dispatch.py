@@ -48,11 +48,24 @@ class Dispatch:
 
     def enter(self, entry: Entry, now_us: int) -> Station | None:
         """A receipt starts to wait. Returns a register that is free to take a receipt because of it, or ``None``."""
-        group = entry.group
+        self._waits(entry.group)
+        return self._place(entry, now_us)
+
+    def put_back(self, station: Station, entry: Entry) -> None:
+        """A register could not take its receipt: it waits there again, with the others of that queue."""
+        self._waits(entry.group)
+        self._line_up(station, entry)
+
+    def _waits(self, group: Group) -> None:
         group.waiting += 1
         if group.waiting >= self._spare_join:
             group.spare_joined = True
-        return self._place(entry, now_us)
+
+    def _line_up(self, station: Station, entry: Entry) -> None:
+        entry.register = station.index
+        push(station.queue, entry)
+        station.load += 1
+        station.backlog_us += station.estimate_us(entry)
 
     def _place(self, entry: Entry, now_us: int) -> Station | None:
         group = entry.group
@@ -67,10 +80,7 @@ class Dispatch:
         station = (
             eligible[0] if len(eligible) == 1 else self._policy(entry, group, eligible, now_us, self._salt)
         )
-        entry.register = station.index
-        push(station.queue, entry)
-        station.load += 1
-        station.backlog_us += station.estimate_us(entry)
+        self._line_up(station, entry)
         return station if station.state is states.READY else None
 
     def take(self, station: Station, now_us: int) -> Entry | None:

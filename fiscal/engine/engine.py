@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from heapq import heappop
 from typing import Any
 
-from fiscal.engine import events, records
+from fiscal.engine import events, records, states
 from fiscal.engine.config import EngineConfig
 from fiscal.engine.events import Effect, Event
 from fiscal.engine.printing import Printing
@@ -76,15 +76,18 @@ class Engine(Printing):
         self._wall_offset_us = event.wall_us - now_us
         for station in self._stations:
             self._at(now_us + self.config.probe_us, self._probe_due, station)
-            if station.doubt is not None:
-                self._ask(station, station.doubt, now_us)
+            for doubt in station.doubts:
+                self._wait_or_reissue(doubt, now_us)
+            if station.doubts:
+                self._ask(station, station.doubts[0], now_us)
             else:
                 self._probe(station, now_us)
 
     def _wall_clock_set(self, event: events.WallClockSet, now_us: int) -> None:
         self._wall_offset_us = event.wall_us - now_us
         for station in self._stations:
-            if station.shift_opened_us is not None:
+            station.clock_tried_us = None
+            if station.shift == states.SHIFT_OPEN and station.shift_opened_us is not None:
                 self._shift_opened(station, station.shift_number, station.shift_opened_us)
 
     @property
@@ -99,7 +102,7 @@ class Engine(Printing):
             not self._pending
             and not self._unwritten
             and not self._dispatch.waiting
-            and all(station.work is None and station.doubt is None for station in self._stations)
+            and all(station.work is None and not station.doubts for station in self._stations)
         )
 
     def keys(self) -> Iterable[str]:
@@ -138,7 +141,7 @@ class Engine(Printing):
                 station.shift_number,
                 None if station.shift_opened_us is None else station.shift_opened_us + offset_us,
                 None if station.close_at_us is None else station.close_at_us + offset_us,
-                len(station.queue),
+                station.load - (station.work is not None),
                 station.work.key if station.work else "",
                 station.doubt.entry.key if station.doubt else "",
                 station.last_document,

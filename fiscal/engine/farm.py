@@ -39,6 +39,7 @@ class Entry:
         "refused_by",
         "register",
         "state",
+        "told",
         "waiters",
     )
 
@@ -66,7 +67,8 @@ class Entry:
         self.place: object = None  # the heap it waits in: a queue entry elsewhere is stale
         self.attempt = 0
         self.refused_by: list[int] = []  # registers, in order
-        self.waiters = 1
+        self.waiters = 1  # how many times a shop asked while it was being accepted
+        self.told = True  # that it was set aside is in the journal
         self.reason = ""
         self.recorded: Recorded | None = None
         self.recorded_wall_us = 0
@@ -97,11 +99,12 @@ class Station:
         "backlog_us",
         "busy_until_us",
         "clock_asked",
+        "clock_tried_us",
         "close_asked",
         "close_at_us",
         "credit",
         "detail",
-        "doubt",
+        "doubts",
         "drive",
         "facts",
         "failures",
@@ -138,7 +141,7 @@ class Station:
         self.work: Entry | None = None
         self.task: Task | None = None
         self.task_number = 0
-        self.doubt: Doubt | None = None
+        self.doubts: list[Doubt] = []  # attempts to ask about, in order; after a crash there may be two
         self.last_document = 0
         self.drive = ""
         self.shift = states.SHIFT_UNKNOWN
@@ -147,6 +150,7 @@ class Station:
         self.close_at_us: int | None = None
         self.close_asked = False
         self.clock_asked = False
+        self.clock_tried_us: int | None = None  # when it was last set, or refused to be set
         self.probe_asked = False
         self.retry_at_us = 0
         self.failures = 0
@@ -158,6 +162,11 @@ class Station:
     def move(self, event: str) -> None:
         """Follow the table; an event the state does not know is a bug."""
         self.state = states.REGISTER[self.state][event]
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """The attempt to ask about first."""
+        return self.doubts[0] if self.doubts else None
 
     def estimate_us(self, entry: Entry) -> int:
         """How long this register is expected to need for this receipt."""

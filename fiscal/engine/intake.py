@@ -25,6 +25,9 @@ class Intake(Care):
             else:
                 self._out.append(events.Reply(event.key, True))
             return
+        if self._journal_fault:
+            self._out.append(events.Reply(event.key, False, f"journal: {self._journal_fault}"))
+            return
         try:
             validate(event.receipt, self._today(now_us))
         except InvalidReceipt as problem:
@@ -73,10 +76,11 @@ class Intake(Care):
 
     def _committed(self, event: events.Committed, now_us: int) -> None:
         _, after = self._pending.pop(event.ticket)
-        if self._journal_down:
-            self._journal_back(now_us)
         for action, arguments in after:
             action(*arguments, now_us)
+        if self._journal_fault and self._rewriting in (0, event.ticket):
+            self._rewriting = 0
+            self._journal_again(now_us)
 
     def _commit_failed(self, event: events.CommitFailed, now_us: int) -> None:
         """Nothing of the batch was written: what was only promised is taken back, what has happened is written again later."""
@@ -105,25 +109,25 @@ class Intake(Care):
             else:
                 kept.append(record)
         if kept:
-            self._unwritten.append((tuple(kept), waiting))
-        if not self._journal_down:
-            self._journal_down = True
-        self._at(now_us + self.config.retry_us, self._journal_again)
+            self._unwritten.append((event.ticket, (tuple(kept), waiting)))
+        if event.ticket == self._rewriting:
+            self._rewriting = 0
+        self._journal_fault = event.reason or "cannot be written"
+        self._at(now_us + self.config.retry_us, self._journal_due)
 
-    def _journal_again(self, _: None, now_us: int) -> None:
-        """Try the journal with something small: what is still unwritten, else simply go on and see."""
-        if not self._journal_down:
-            return
+    def _journal_due(self, _: None, now_us: int) -> None:
+        if self._journal_fault and not self._rewriting:
+            self._journal_again(now_us)
+
+    def _journal_again(self, now_us: int) -> None:
+        """Write what waits to be written, in the order in which it happened; when nothing does, go on and see."""
         if self._unwritten:
-            unwritten, self._unwritten = self._unwritten, []
-            for written, after in unwritten:
-                self._records.extend(written)
-                self._after.extend(after)
-        else:
-            self._journal_back(now_us)
-
-    def _journal_back(self, now_us: int) -> None:
-        self._journal_down = False
+            unwritten, self._unwritten = sorted(self._unwritten, key=lambda waiting: waiting[0]), []
+            written = tuple(record for _, batch in unwritten for record in batch[0])
+            after = [step for _, batch in unwritten for step in batch[1]]
+            self._rewriting = self._commit((written, after))
+            return
+        self._journal_fault = ""
         for station in self._stations:
             if station.state == states.READY:
                 self._next(station, now_us)
@@ -131,15 +135,22 @@ class Intake(Care):
     def _set_aside(self, entry: Entry, event: str, reason: str, now_us: int) -> None:
         entry.move(event)
         entry.reason = reason
+        entry.told = False
         self._write(records.SetAside(entry.key, reason), self._told_aside, entry)
 
     def _told_aside(self, entry: Entry, now_us: int) -> None:
-        self._out.append(events.StatusChanged(entry.key, states.SET_ASIDE, entry.register, entry.reason))
+        entry.told = True
+        if entry.state == states.SET_ASIDE:
+            self._out.append(events.StatusChanged(entry.key, states.SET_ASIDE, entry.register, entry.reason))
 
     def _retry_asked(self, event: events.RetryAsked, now_us: int) -> None:
         entry = self._entries.get(event.key)
         if entry is None or entry.state != states.SET_ASIDE:
             self._out.append(events.Reply(event.key, False, "not set aside: there is nothing to retry"))
+            return
+        if self._journal_fault or not entry.told:
+            reason = self._journal_fault or "that it was set aside is being written"
+            self._out.append(events.Reply(event.key, False, f"journal: {reason}"))
             return
         entry.move("retry")
         entry.refused_by = []
@@ -147,8 +158,9 @@ class Intake(Care):
 
     def _retried(self, entry: Entry, now_us: int) -> None:
         self._out.append(events.Reply(entry.key, True))
-        self._out.append(events.StatusChanged(entry.key, states.QUEUED, -1, "sent back by hand"))
-        self._enter(entry, now_us)
+        if entry.state == states.QUEUED:  # else its document has turned up meanwhile
+            self._out.append(events.StatusChanged(entry.key, states.QUEUED, -1, "sent back by hand"))
+            self._enter(entry, now_us)
 
     def _cancel_asked(self, event: events.CancelAsked, now_us: int) -> None:
         entry = self._entries.get(event.key)
@@ -161,6 +173,9 @@ class Intake(Care):
                     f"cannot be cancelled: it is {what}; what a register has seen needs a return receipt",
                 )
             )
+            return
+        if self._journal_fault:
+            self._out.append(events.Reply(event.key, False, f"journal: {self._journal_fault}"))
             return
         self._dispatch.leave(entry)
         entry.move("cancel")

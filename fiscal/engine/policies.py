@@ -82,7 +82,7 @@ def weighted(entry: Entry, group: Group, open_: list[Station], now_us: int, salt
 
 def sticky(entry: Entry, group: Group, open_: list[Station], now_us: int, salt: int) -> Station:
     """The same buyer always to the same register while it is there (highest random weight, Thaler and Ravishankar 1998)."""
-    who = crc32((entry.receipt.buyer.contact or entry.key).encode())
+    who = crc32((entry.receipt.buyer.contact or entry.key).encode("utf-8", "surrogatepass"))
     return max(open_, key=lambda station: (mix(who ^ (station.index << 32)), -station.index))
 
 

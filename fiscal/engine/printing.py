@@ -44,25 +44,22 @@ class Printing(Intake):
             if outcome.blame is Blame.REGISTER:
                 entry.refused_by.append(station.index)
             reason = f"{outcome.code}: {outcome.meaning}"
-            self._fail(station, reason, now_us)
             if self._poisonous(entry):
                 self._set_aside(
                     entry, "refused", f"{len(entry.refused_by)} times refused, last {reason}", now_us
                 )
             else:
-                self._requeue(entry, "not_made", reason, now_us)
+                self._not_made(entry, "not_made", reason)
+                self._dispatch.put_back(station, entry)  # and with its queue to other registers, in order
+            self._fail(station, reason, now_us)
         else:
             assert isinstance(outcome, Unknown), outcome
             entry.move("unknown")
             entry.reason = outcome.reason
-            station.doubt = Doubt(entry, entry.attempt, last_document)
+            doubt = Doubt(entry, entry.attempt, last_document)
+            station.doubts.append(doubt)
             self._out.append(events.StatusChanged(entry.key, states.IN_DOUBT, station.index, outcome.reason))
-            if self.config.in_doubt == "reissue":
-                self._at(
-                    max(now_us, entry.deadline_us - self.config.reissue_before_deadline_us),
-                    self._reissue,
-                    station.doubt,
-                )
+            self._wait_or_reissue(doubt, now_us)
             self._fail(station, outcome.reason, now_us)
 
     def _poisonous(self, entry: Entry) -> bool:
@@ -78,9 +75,11 @@ class Printing(Intake):
         entry.recorded_wall_us = now_us + self._wall_offset_us
         station.last_document = recorded.document
         station.drive = recorded.drive
-        station.unconfirmed.append(entry)
         if station.shift != states.SHIFT_OPEN:
-            self._shift_opened(station, recorded.shift, now_us)
+            opened_us = station.shift_opened_us
+            if opened_us is None or recorded.shift != station.shift_number:
+                opened_us = now_us
+            self._shift_opened(station, recorded.shift, opened_us)
         self._write(
             records.Documented(entry.key, attempt, station.facts.name, recorded, entry.recorded_wall_us),
             self._recorded,
@@ -89,15 +88,15 @@ class Printing(Intake):
 
     def _recorded(self, entry: Entry, now_us: int) -> None:
         assert entry.recorded is not None
+        self._stations[entry.register].unconfirmed.append(entry)
         document = str(entry.recorded.document)
         self._out.append(events.StatusChanged(entry.key, states.RECORDED, entry.register, document))
 
-    def _requeue(self, entry: Entry, event: str, reason: str, now_us: int) -> None:
+    def _not_made(self, entry: Entry, event: str, reason: str) -> None:
         entry.move(event)
         entry.reason = reason
         self._write(records.Cleared(entry.key, entry.attempt, reason))
         self._out.append(events.StatusChanged(entry.key, states.QUEUED, -1, reason))
-        self._enter(entry, now_us)
 
     def _find_ended(self, station: Station, task: events.Find, outcome: Outcome, now_us: int) -> None:
         doubt = station.doubt
@@ -107,34 +106,49 @@ class Printing(Intake):
             reason = reason_of(outcome)
             self._fail(station, f"in doubt, cannot be asked: {reason}", now_us)
             return
-        station.doubt = None
+        del station.doubts[0]
         station.last_document = outcome.last_document
         station.failures = 0
         station.probe_asked = True  # who knows what else has changed
+        waits_for_this = entry.state == states.IN_DOUBT and entry.attempt == doubt.attempt
         if outcome.recorded is None:
-            if not doubt.reissued:
-                self._requeue(entry, "not_found", "the drive does not have it", now_us)
-        elif not doubt.reissued or entry.state == states.QUEUED:
-            if doubt.reissued:
+            if waits_for_this:
+                self._not_made(entry, "not_found", "the drive does not have it")
+                self._enter(entry, now_us)
+            else:
+                self._write(records.Cleared(entry.key, doubt.attempt, "the drive does not have it"))
+        elif waits_for_this or entry.state in (states.QUEUED, states.SET_ASIDE):
+            if entry.place is not None:
                 self._dispatch.leave(entry)
             entry.move("found")
             self._record(station, entry, doubt.attempt, outcome.recorded, now_us)
         else:
             self._orphan(station, doubt, outcome.recorded, now_us)
-        self._well(station, now_us)
+        if station.doubts:
+            self._ask(station, station.doubts[0], now_us)
+        else:
+            self._well(station, now_us)
+
+    def _wait_or_reissue(self, doubt: Doubt, now_us: int) -> None:
+        if self.config.in_doubt == "reissue" and not doubt.reissued:
+            due_us = doubt.entry.deadline_us - self.config.reissue_before_deadline_us
+            self._at(max(now_us, due_us), self._reissue, doubt)
 
     def _reissue(self, doubt: Doubt, now_us: int) -> None:
         """The shop chose not to wait: the receipt goes elsewhere, the attempt stays in doubt as a possible orphan."""
         entry = doubt.entry
-        if entry.state != states.IN_DOUBT or doubt.reissued:
-            return
-        doubt.reissued = True
-        entry.move("reissue")
-        self._write(records.Reissued(entry.key, doubt.attempt))
-        self._out.append(
-            events.StatusChanged(entry.key, states.QUEUED, -1, "reissued, an attempt is in doubt")
-        )
-        self._enter(entry, now_us)
+        if entry.state == states.IN_DOUBT and entry.attempt == doubt.attempt and not doubt.reissued:
+            doubt.reissued = True
+            self._write(records.Reissued(entry.key, doubt.attempt), self._reissued, doubt)
+
+    def _reissued(self, doubt: Doubt, now_us: int) -> None:
+        entry = doubt.entry
+        if entry.state == states.IN_DOUBT and entry.attempt == doubt.attempt:  # else the drive has answered
+            entry.move("reissue")
+            self._out.append(
+                events.StatusChanged(entry.key, states.QUEUED, -1, "reissued, an attempt is in doubt")
+            )
+            self._enter(entry, now_us)
 
     def _orphan(self, station: Station, doubt: Doubt, recorded: Recorded, now_us: int) -> None:
         """The receipt was reissued and the first attempt had made a document after all: that document gets its return receipt."""
@@ -147,3 +161,4 @@ class Printing(Intake):
         self._accept(
             return_key, back, f"return of {entry.fingerprint}", now_us + self.config.deadline_us, now_us
         )
+        self._entries[return_key].waiters = 0  # no shop asked for it: no answer, and no taking back

@@ -2,6 +2,9 @@
 
 An attempt that the journal does not see the end of is *in doubt*: the register may have been sent everything, or nothing. Its drive
 is asked before the receipt goes anywhere.
+
+A record that could not be written at first comes later than it happened. So a record here only adds what is not known better: a document
+is final, and a further attempt says that the one before it made nothing (or was reissued).
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ class Rebuilt:
         self.dispatch = Dispatch(config)
         self.entries: dict[str, Entry] = {}
         self.arrivals = 0
-        self._offset_us = wall_offset_us
+        self.wall_offset_us = wall_offset_us
         self._stations: dict[str, Station] = {
             station.facts.name: station for station in self.dispatch.stations
         }
@@ -53,7 +56,7 @@ class Rebuilt:
             record.fingerprint,
             record.receipt,
             mark(record.key),
-            record.deadline_wall_us - self._offset_us,
+            record.deadline_wall_us - self.wall_offset_us,
             record.accepted_wall_us,
         )
         entry.state = states.QUEUED
@@ -62,15 +65,21 @@ class Rebuilt:
 
     def _attempted(self, record: records.Attempted) -> None:
         entry = self.entries[record.key]
+        self._made_nothing(record.key, record.attempt - 1)
         entry.attempt = record.attempt
         entry.state = states.IN_DOUBT
         station = self._stations.get(record.register)
         entry.register = station.index if station else -1
         self._open[record.key, record.attempt] = record
 
+    def _made_nothing(self, key: str, attempt: int) -> None:
+        if (key, attempt) not in self._reissued:
+            self._open.pop((key, attempt), None)
+
     def _cleared(self, record: records.Cleared) -> None:
-        if self._open.pop((record.key, record.attempt), None) is not None:
-            entry = self.entries[record.key]
+        opened = self._open.pop((record.key, record.attempt), None)
+        entry = self.entries[record.key]
+        if opened is not None and entry.state == states.IN_DOUBT and entry.attempt == record.attempt:
             entry.state = states.QUEUED
             entry.reason = record.reason
 
@@ -86,27 +95,35 @@ class Rebuilt:
             station.unconfirmed.append(entry)
             station.last_document = record.recorded.document
             station.drive = record.recorded.drive
-            if station.shift_opened_us is None:
-                station.shift_opened_us = record.recorded_wall_us - self._offset_us
+            if station.shift_opened_us is None or record.recorded.shift != station.shift_number:
+                station.shift_opened_us = record.recorded_wall_us - self.wall_offset_us
+                station.shift_number = record.recorded.shift
 
     def _set_aside(self, record: records.SetAside) -> None:
         entry = self.entries[record.key]
-        self._open.pop((record.key, entry.attempt), None)
-        entry.state = states.SET_ASIDE
-        entry.reason = record.reason
+        self._made_nothing(record.key, entry.attempt)
+        if entry.recorded is None:
+            entry.state = states.SET_ASIDE
+            entry.reason = record.reason
 
     def _reissue(self, record: records.Reissued) -> None:
-        self.entries[record.key].state = states.QUEUED
-        self._reissued.add((record.key, record.attempt))
+        entry = self.entries[record.key]
+        if (record.key, record.attempt) in self._open:
+            self._reissued.add((record.key, record.attempt))
+            if entry.state == states.IN_DOUBT and entry.attempt == record.attempt:
+                entry.state = states.QUEUED
 
     def _orphaned(self, record: records.Orphaned) -> None:
         self._open.pop((record.key, record.attempt), None)
 
     def _retried(self, record: records.Retried) -> None:
-        self.entries[record.key].state = states.QUEUED
+        entry = self.entries[record.key]
+        if entry.state == states.SET_ASIDE:
+            entry.state = states.QUEUED
 
     def _cancelled(self, record: records.Cancelled) -> None:
         entry = self.entries[record.key]
+        self._made_nothing(record.key, entry.attempt)
         entry.state = states.CANCELLED
         entry.reason = record.reason
 
@@ -117,7 +134,7 @@ class Rebuilt:
         left = []
         for entry in station.unconfirmed:
             assert entry.recorded is not None
-            if entry.recorded.drive != record.drive or entry.recorded.document <= record.document:
+            if entry.recorded.drive == record.drive and entry.recorded.document <= record.document:
                 entry.state = states.CONFIRMED
                 entry.confirmed_wall_us = record.confirmed_wall_us
             else:
@@ -126,7 +143,7 @@ class Rebuilt:
 
     def _shift_ended(self, record: records.ShiftEnded) -> None:
         station = self._stations.get(record.register)
-        if station is not None:
+        if station is not None and record.shift >= station.shift_number:
             station.shift_opened_us = None
             station.last_document = record.document
 
@@ -137,8 +154,9 @@ class Rebuilt:
             if station is None:
                 entry.reason = f"in doubt at register {record.register!r}, which is not in the configuration"
                 continue
-            station.doubt = Doubt(entry, attempt, record.last_document)
-            station.doubt.reissued = (key, attempt) in self._reissued
+            doubt = Doubt(entry, attempt, record.last_document)
+            doubt.reissued = (key, attempt) in self._reissued
+            station.doubts.append(doubt)
         for entry in self.entries.values():
             entry.group = self.dispatch.group(entry.receipt)
             if entry.state == states.QUEUED:

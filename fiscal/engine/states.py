@@ -19,7 +19,7 @@ CANCELLED = "cancelled"  # taken back before any register saw it
 
 RECEIPT: dict[str, dict[str, str]] = {
     ACCEPTING: {"committed": QUEUED},
-    QUEUED: {"assign": ASSIGNED, "cancel": CANCELLED, "refused_everywhere": SET_ASIDE, "found": RECORDED},
+    QUEUED: {"assign": ASSIGNED, "cancel": CANCELLED, "found": RECORDED},
     ASSIGNED: {"committed": PRINTING, "commit_failed": QUEUED},
     PRINTING: {
         "recorded": RECORDED,
@@ -29,7 +29,7 @@ RECEIPT: dict[str, dict[str, str]] = {
     },
     IN_DOUBT: {"found": RECORDED, "not_found": QUEUED, "reissue": QUEUED, "unknown": IN_DOUBT},
     RECORDED: {"confirmed": CONFIRMED},
-    SET_ASIDE: {"retry": QUEUED},
+    SET_ASIDE: {"retry": QUEUED, "found": RECORDED},
     CANCELLED: {},
     CONFIRMED: {},
 }
@@ -51,7 +51,7 @@ REGISTER: dict[str, dict[str, str]] = {
     BUSY: {"done": READY, "failed": DOWN},
     CLOSING: {"done": READY, "failed": DOWN},
     SETTING: {"done": READY, "failed": DOWN},
-    ASKING: {"done": READY, "failed": DOWN},
+    ASKING: {"done": READY, "failed": DOWN, "ask": ASKING},
     DOWN: {"probe": PROBING, "ask": ASKING},
 }
 
