@@ -1,6 +1,7 @@
 """What each register did, as spans: from when to when it was ready, busy, closing its shift, down, and why it was down.
 
-The log says when a register changed its state; between two such rows it stayed. Three things are added. While the engine is dead no
+The log says when a register changed its state; between two such rows it stayed. Four things are added. A register is busy while it
+works on a receipt. While the engine is dead no
 register works, whatever its last state says. A register that failed is probed, asked, found still ill, probed again: all that is one
 *outage*, from the first failure until it is ready. And an outage gets a *cause*: the latest fault that hit this register before the
 outage was over and was not long past when it began.
@@ -26,6 +27,7 @@ GRACE_US = 120_000_000
 STATES = ("unseen", "probing", "ready", "busy", "closing", "asking", "setting", "down", "engine_down")
 _NEUTRAL = ("unseen", "probing", "asking", "setting")  # part of an outage when they follow one
 _OUT = ("down", "engine_down")
+_ENGINE = {"crash": "engine_down", "restart": "unseen"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +48,7 @@ class Spans:
 
 def spans(run: Run, log: LogColumns) -> Spans:
     """The spans of all registers from the start to the end of a run."""
-    changes = log.of(events.REGISTER)
-    changes = changes[log.register[changes] >= 0]
-    engine = log.of(events.ENGINE)
-    names = [detail.partition(":")[0] for detail in log.detail[engine].tolist()]
-    engine = engine[[name in ("crash", "restart") for name in names]] if len(names) else engine
-    n = len(run.registers)
-    at = np.concatenate([changes, np.repeat(engine, n)])
-    register = np.concatenate([log.register[changes], np.tile(np.arange(n), len(engine))])
-    states = [detail.partition(":")[0] for detail in log.detail[changes].tolist()]
-    states += [
-        "engine_down" if name == "crash" else "unseen"
-        for name in names
-        if name in ("crash", "restart")
-        for _ in range(n)
-    ]
-    state = np.empty(len(states), dtype=object)
-    state[:] = states
-    order = np.lexsort((at, register))
-    at, register, state = at[order], register[order], state[order]
+    at, register, state = _changes(len(run.registers), log)
     begin = log.t_us[at]
     end = np.full(len(at), run.end_us, dtype=np.int64)
     if len(at):
@@ -83,6 +67,46 @@ def spans(run: Run, log: LogColumns) -> Spans:
         cause[head : tail + 1] = np.where(state[head : tail + 1] == "engine_down", "engine_crash", why)
     keep = end > begin
     return Spans(register[keep], state[keep], begin[keep], end[keep], cause[keep])
+
+
+def _changes(n: int, log: LogColumns) -> tuple[Ints, Ints, Objects]:
+    """Every change of a register's state: position in the log, register, new state; by register, in the order of the log.
+
+    The log does not say of a register that it is busy; its receipts do. Work ends with the receipt's next status, unless the
+    register or the engine was heard of before that.
+    """
+    told = log.of(events.REGISTER)
+    told = told[log.register[told] >= 0]
+    engine = log.of(events.ENGINE)
+    at = np.concatenate([told, np.repeat(engine, n)])
+    register = np.concatenate([log.register[told], np.tile(np.arange(n), len(engine))])
+    states = [detail.partition(":")[0] for detail in log.detail[told].tolist()]
+    states += [_ENGINE.get(log.detail[row].partition(":")[0], "unseen") for row in engine for _ in range(n)]
+
+    moves = log.of(events.STATUS)
+    moves = moves[log.receipt[moves] >= 0]
+    moves = moves[np.lexsort((moves, log.receipt[moves]))]
+    following = np.full(len(moves), len(log.t_us), dtype=np.int64)
+    same = log.receipt[moves][1:] == log.receipt[moves][:-1]
+    following[:-1][same] = moves[1:][same]
+    work = (log.detail[moves] == "printing") & (log.register[moves] >= 0)
+    begun, done, where = moves[work], following[work], log.register[moves[work]]
+    undisturbed = done < len(log.t_us)
+    for i in range(n):
+        heard = np.append(np.sort(at[register == i]), len(log.t_us))
+        mine = where == i
+        undisturbed[mine] &= heard[np.searchsorted(heard, begun[mine], side="right")] > done[mine]
+
+    at = np.concatenate([at, begun, done[undisturbed]])
+    register = np.concatenate([register, where, where[undisturbed]])
+    state = np.empty(len(at), dtype=object)
+    state[:] = states + ["busy"] * len(begun) + ["ready"] * int(undisturbed.sum())
+    # At one row work that ends comes before work that begins, and both before what the register itself says there.
+    rank = np.concatenate(
+        [np.full(len(told) + n * len(engine), 2), np.full(len(begun), 1), np.zeros(int(undisturbed.sum()))]
+    )
+    order = np.lexsort((rank, at, register))
+    return at[order], register[order], state[order]
 
 
 def engine_deaths(log: LogColumns, end_us: int) -> list[tuple[int, int]]:
@@ -117,15 +141,14 @@ def _outages(register: Ints, state: Objects) -> Flags:
 def _hits(run: Run, log: LogColumns) -> tuple[Sequence[tuple[int, int, str]], ...]:
     """For each register the faults that hit it, as (begin, end, kind) ordered by begin."""
     hits: tuple[list[tuple[int, int, str]], ...] = tuple([] for _ in run.registers)
+    doubts = log.of(events.STATUS, "in_doubt")
     for fault in run.faults:
         for i in run.hit_by(fault):
-            hits[i].append((fault.at_us, max(fault.at_us, fault.until_us), fault.kind))
-    fired = log.of(events.FAULT)
-    fired = fired[log.number[fired] == 2]
-    for row in fired.tolist():
-        register, moment = int(log.register[row]), int(log.t_us[row])
-        if register >= 0:
-            hits[register].append((moment, moment, log.detail[row].partition(":")[0]))
+            until = max(fault.at_us, fault.until_us)
+            if fault.kind == "reply_lost":  # lies in wait for the next receipts there
+                struck = log.t_us[doubts[(log.register[doubts] == i) & (log.t_us[doubts] >= fault.at_us)]]
+                until = int(struck[0]) if len(struck) else until
+            hits[i].append((fault.at_us, until, fault.kind))
     for one in hits:
         one.sort()
     return hits

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bench.measures_causes import short
+from bench.measures_log import WAITING
 from bench.wording import percent, share_text, wait_text
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 MOST_REGISTERS = 24
+MOST_PROBLEMS = 10
 
 Rows = list[tuple[str, ...]]
 
@@ -54,6 +56,9 @@ def facts(result: Result) -> Rows:
         ("in doubt", f"{s['in_doubt']:,}", f"at the end; {doubted:,} for a while"),
         ("refused", f"{s['refused']:,}", "impossible, set aside with a reason"),
     ]
+    unfinished = int(receipts["status"].isin(["submitted", "accepted", *WAITING, "printing"]).sum())
+    if unfinished:
+        rows.append(("unfinished", f"{unfinished:,}", "no document at the end"))
     if waits["mean"] is not None:
         median, mean, p95, p99, longest = (wait_text(waits[q]) for q in ("p50", "mean", "p95", "p99", "max"))
         rows.append(("wait", median, f"median; mean {mean}, 95 % {p95}, 99 % {p99}, longest {longest}"))
@@ -126,7 +131,7 @@ def text(result: Result) -> str:
     lines += [f"{result.begin:%Y-%m-%d %H:%M} to {result.end:%Y-%m-%d %H:%M}, shop's clock", ""]
     for name, value, remark in facts(result):
         first, *more = textwrap.wrap(remark, WIDTH - 26) or [""]
-        lines.append(f"  {name:<9}{value:>12}  {first}".rstrip())
+        lines.append(f"  {name:<10}{value:>11}  {first}".rstrip())
         lines += [f"{'':25}{line}" for line in more]
     lines += ["", "Where the late ones came from"]
     lines += (
@@ -142,12 +147,19 @@ def text(result: Result) -> str:
         lines += ["", "Faults", *table(faults(result), "lrr")]
     if result.expectations:
         lines += ["", "Expectations", *table(expectations(result), "llll")]
+    problems = [str(problem) for problem in result.audit.get("problems", ())]
+    if problems:
+        lines += ["", "The audit found"]
+        for problem in problems[:MOST_PROBLEMS]:
+            lines += textwrap.wrap(problem, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
+        if len(problems) > MOST_PROBLEMS:
+            lines.append(f"  and {len(problems) - MOST_PROBLEMS:,} more, all in result.json")
     lines += [
         "",
         verdict(result),
         f"Simulated {wait_text(s['simulated_s'])} in {wait_text(s['wall_s'])}; event log {s['event_log_sha256'][:16]}.",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _html_table(rows: Rows, align: str) -> str:

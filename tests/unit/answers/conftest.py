@@ -82,9 +82,7 @@ class Story:
 
     def work(self, begin: float, end: float, key: str, register: int = 0, document: int = 1) -> None:
         self.status(begin, key, "printing", register)
-        self.register(begin, register, "busy")
         self.status(end, key, "recorded", register, document)
-        self.register(end, register, "ready")
 
     def lose(self, begin: float, end: float, state: str, register: int = 0) -> None:
         self.register(begin, register, state)

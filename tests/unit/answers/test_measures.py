@@ -98,6 +98,32 @@ def test_what_each_register_did(small_day: Run) -> None:
     ]
 
 
+def test_work_on_a_register_ends_when_the_register_or_the_engine_is_heard_of(new_story: Any) -> None:
+    story = new_story("a", "b")
+    story.pay(10, "cut off")
+    story.status(10, "cut off", "printing", 0)
+    story.register(15, 0, "down: no answer")
+    story.pay(10, "died")
+    story.status(10, "died", "printing", 1)
+    story.engine(20, "crash")
+    story.engine(30, "restart")
+    story.register(31, 0, "ready")
+    story.register(31, 1, "ready")
+    story.status(40, "cut off", "queued")
+    story.status(40, "died", "recorded", 1)
+    answers = measure(story.run())
+    spans = answers.timeline[answers.timeline["state"] != "ready"]
+    assert [(r.register, r.state, r.begin, r.end) for r in spans.itertuples()] == [
+        ("a", "busy", clock(10), clock(15)),
+        ("a", "down", clock(15), clock(20)),
+        ("a", "engine_down", clock(20), clock(30)),
+        ("a", "unseen", clock(30), clock(31)),
+        ("b", "busy", clock(10), clock(20)),
+        ("b", "engine_down", clock(20), clock(30)),
+        ("b", "unseen", clock(30), clock(31)),
+    ]
+
+
 def test_queue_is_a_step_function_over_the_farm(small_day: Run) -> None:
     answers = measure(small_day)
     total = answers.queue[answers.queue["register"] == TOTAL]

@@ -72,6 +72,21 @@ def test_probing_a_register_that_is_well_is_no_outage(new_story: Any) -> None:
     assert story.measured().registers["down_s"].tolist() == [0.0]
 
 
+def test_a_lost_reply_lies_in_wait_for_the_next_receipt(new_story: Any) -> None:
+    story = new_story("a")
+    story.faults = [Fault("reply_lost", "a", 100 * S, 100 * S, {"count": 1})]
+    story.pay(1000, "x")
+    story.status(1000, "x", "printing", 0)
+    story.status(1010, "x", "in_doubt", 0)
+    story.register(1010, 0, "down: no answer")
+    story.pay(1020, "behind")
+    story.register(1400, 0, "asking: asked about x")
+    story.status(1401, "x", "recorded", 0)
+    story.register(1401, 0, "ready")
+    story.work(1401, 1403, "behind")
+    assert story.why() == {"x": "in_doubt", "behind": "reply_lost"}
+
+
 def test_a_receipt_in_doubt(new_story: Any) -> None:
     story = new_story("a", "b")
     story.pay(100, "x")

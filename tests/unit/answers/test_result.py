@@ -15,7 +15,7 @@ from bench.scenario import Expect, Scenario
 
 
 def result(day: Any, receipts: int = 300, **expect: Any) -> Result:
-    return Result.of(day(receipts, expect=expect).run(lost=0, doubled=0, gaps=0, totals_ok=True))
+    return Result.of(day(receipts, expect=expect).run(lost=0, doubled=0, gaps=0, wrong_totals=0))
 
 
 SUMMARY: dict[str, Any] = {
@@ -75,13 +75,11 @@ def test_every_field_of_expect_is_checked() -> None:
 def test_invariants_are_checked_whether_the_scenario_asks_or_not() -> None:
     nothing = Expect.model_validate({"lost": None, "doubled": None})
     assert check(nothing, SUMMARY, {}) == []
-    found = check(
-        nothing, SUMMARY, {"gaps": [("a", 7)], "totals_ok": False, "one_state": True, "documents": 12}
-    )
+    found = check(nothing, SUMMARY, {"gaps": 1, "wrong_totals": 0, "strangers": 2, "documents": 12})
     assert [(e.name, e.ok) for e in found] == [
         ("gaps in document numbers", False),
-        ("shift totals = receipts", False),
-        ("one state", True),
+        ("wrong shift totals or sums", True),
+        ("documents nobody asked for", False),
     ]
 
 
@@ -109,6 +107,18 @@ def test_the_page_fits_a_terminal_and_tells_the_causes(day: Any, receipts: int) 
         assert "Z-report: registers deaf" in page
     for register in ("kkt-1", "kkt-2", "kkt-3"):
         assert register in page
+
+
+def test_what_the_audit_found_is_told_at_length_but_not_endlessly(day: Any) -> None:
+    problems = [
+        f"kkt-1: document {n} says it is another one, which is more than a line of text can hold"
+        for n in range(12)
+    ]
+    made = Result.of(day(5).run(gaps=12, problems=problems))
+    page = made.report()
+    assert not made.ok
+    assert "kkt-1: document 9 says" in page and "kkt-1: document 10 says" not in page and "and 2 more" in page
+    assert max(len(line) for line in page.splitlines()) <= WIDTH
 
 
 def test_the_notebooks_page_says_nothing_that_changes(day: Any) -> None:
