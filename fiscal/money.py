@@ -73,13 +73,9 @@ def price_lines(price_kop: int, quantity_e6: int, sum_kop: int) -> tuple[tuple[i
     nearest = half_up(exact_e6, quantity_e6)
     if fits(nearest, quantity_e6, sum_kop):
         return ((nearest, quantity_e6, sum_kop),)
-    # So much of the quantity must cost one kopeck more than the lower price for the sum to come out exactly. Moving less than one
-    # unit between two prices a kopeck apart moves less than a kopeck, so it may be rounded to what the goods are measured in.
+    # So much of the quantity must cost one kopeck more than the lower price for the sum to come out exactly. It is a whole number of
+    # whatever power of ten (up to one unit) divides the quantity, because that divides a million kopecks' worth too.
     lower, dearer_e6 = divmod(exact_e6, quantity_e6)
-    step = E6
-    while quantity_e6 % step:
-        step //= 10
-    dearer_e6 = half_up(dearer_e6, step) * step
     cheaper_e6 = quantity_e6 - dearer_e6
     cheaper_kop = line_sum_kop(lower, cheaper_e6)
     return ((lower, cheaper_e6, cheaper_kop), (lower + 1, dearer_e6, sum_kop - cheaper_kop))

@@ -80,7 +80,8 @@ BROKEN: dict[str, tuple[Receipt, str]] = {
     ),
     "sum negative": (with_item(sum_kop=-1, price_kop=0), "items[3].sum_kop"),
     "sum a bool": (with_item(sum_kop=True, price_kop=1, quantity_e6=1_000_000), "items[3].sum_kop"),
-    "sum two kopecks off": (with_item(sum_kop=502), "items[3].sum_kop"),
+    "sum more than a kopeck off": (with_item(sum_kop=501), "items[3].sum_kop"),
+    "sum more than a kopeck short": (with_item(sum_kop=498), "items[3].sum_kop"),
     "discount of fault F11": (
         with_item(price_kop=4_780, quantity_e6=21_990_000, sum_kop=105_100),
         "items[3].sum_kop",
@@ -138,6 +139,13 @@ BROKEN: dict[str, tuple[Receipt, str]] = {
     ),
     "advance by advance": (
         one(SettlementMethod.ADVANCE, Payments(prepaid_kop=1_000), subject=10),
+        "payments.prepaid_kop",
+    ),
+    "more offset than the lines allow": (
+        of(
+            items=(ITEM, replace(ITEM, method=SettlementMethod.ADVANCE, subject=10)),
+            payments=Payments(cash_kop=1_999, prepaid_kop=2_001),
+        ),
         "payments.prepaid_kop",
     ),
     "type unknown": (of(type=5), "type"),
@@ -201,6 +209,19 @@ def test_a_rule_of_one_version_of_the_format(case: str) -> None:
     assert [problem.field for problem in check(receipt, DAY, version)] == [path]
     assert check(receipt, DAY, other) == []
     assert check(receipt, DAY) == []
+
+
+@pytest.mark.parametrize("sum_kop", [499, 500])
+def test_a_sum_within_a_kopeck_of_price_times_quantity(sum_kop: int) -> None:
+    assert check(with_item(sum_kop=sum_kop), DAY) == []
+
+
+def test_exactly_a_kopeck_off_is_within() -> None:
+    assert check(with_item(quantity_e6=1_000_000, price_kop=501, sum_kop=500), DAY) == []
+
+
+def test_a_settlement_is_corrected_on_its_own_day_at_the_earliest() -> None:
+    assert check(of(correction=replace(CORRECTION, date=DAY.isoformat())), DAY) == []
 
 
 def test_cashless_above_the_total_is_named_beside_the_disagreement() -> None:
@@ -275,11 +296,16 @@ def test_tax_numbers_with_right_check_digits(inn: str) -> None:
     assert inn_fault(inn) == ""
 
 
-@pytest.mark.parametrize("place", range(10))
-def test_one_wrong_digit_of_a_tax_number_is_found(place: int) -> None:
-    inn = "7707083893"
+@pytest.mark.parametrize(
+    ("inn", "place"), [(inn, place) for inn in ("7707083893", "500100732259") for place in range(len(inn))]
+)
+def test_one_wrong_digit_of_a_tax_number_is_found(inn: str, place: int) -> None:
     digit = str((int(inn[place]) + 1) % 10)
     assert inn_fault(inn[:place] + digit + inn[place + 1 :]) == "has wrong check digits"
+
+
+def test_both_check_digits_of_a_person_count() -> None:
+    assert inn_fault("500100732266") == "has wrong check digits"
 
 
 @pytest.mark.parametrize(
