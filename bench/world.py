@@ -271,7 +271,7 @@ class World:
                         rows.Z_REPORT,
                         "",
                         register,
-                        repr(list(outcome.totals_kop)),
+                        repr(outcome.totals_kop),
                         outcome.shift,
                     )
                 self.deliver(events.Performed(register, number, outcome))

@@ -239,6 +239,7 @@ class Care(Core):
         if isinstance(outcome, ShiftClosed):
             station.shift = states.SHIFT[station.shift]["z_report"]
             station.shift_opened_us = station.close_at_us = None
+            station.close_asked = False  # it may have fallen due once more while the report was made
             station.shift_number = outcome.shift
             station.last_document = outcome.document
             station.failures = 0

@@ -41,12 +41,12 @@ class ShiftOpened:
 
 @dataclass(frozen=True, slots=True)
 class ShiftClosed:
-    """A Z-report. Sums by settlement type (sale, sale return, purchase, purchase return)."""
+    """A Z-report. Sums by settlement type (sale, sale return, purchase, purchase return); ``None`` when they could not be read any more."""
 
     shift: int
     document: int
     receipts: int = 0
-    totals_kop: tuple[int, int, int, int] = (0, 0, 0, 0)
+    totals_kop: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

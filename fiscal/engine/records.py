@@ -129,7 +129,7 @@ class ShiftEnded:
     shift: int
     document: int
     receipts: int
-    totals_kop: tuple[int, int, int, int]
+    totals_kop: tuple[int, int, int, int] | None
     ended_wall_us: int
 
 

@@ -276,7 +276,7 @@ class ShtrihDriver:
         if isinstance(status, Refused):
             return status
         mode = status[2] & 0x0F
-        receipts, totals = 0, [0, 0, 0, 0]
+        receipts, totals = 0, None  # a report that was made before leaves no totals to read
         if mode == 8:
             yield from talk.ask(_CANCEL)
             status = yield from self._idle(talk, _BUSY_LIMIT_US)
@@ -284,6 +284,7 @@ class ShtrihDriver:
                 return status
             mode = status[2] & 0x0F
         if mode in (2, 3):
+            totals = [0, 0, 0, 0]
             for opening, type_ in TYPES_BY_OPENING.items():
                 count = (yield from talk.ask(_COUNT, 144 + opening))[1]
                 receipts += count
@@ -298,7 +299,8 @@ class ShtrihDriver:
         found = yield from self._last_of(talk, 5)
         if found is None:
             return refusal(0x3D)
-        return ShiftClosed(found[1], found[0], receipts, (totals[0], totals[1], totals[2], totals[3]))
+        known = None if totals is None else (totals[0], totals[1], totals[2], totals[3])
+        return ShiftClosed(found[1], found[0], receipts, known)
 
     def _shift_total(self, talk: Talk, opening: int) -> Generator[Any, Any, int]:
         """What was settled in the shift, by the payment slots this driver uses."""
