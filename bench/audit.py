@@ -102,7 +102,7 @@ def audit(
             orphans[record.key] += 1
         elif isinstance(record, ShiftEnded):
             held = shift_sums[record.register, record.shift]
-            if record.totals_kop is not None and list(record.totals_kop) != held:
+            if record.totals_kop and list(record.totals_kop) != held:
                 result.wrong_totals += 1
                 result.problems.append(
                     f"{record.register}: Z-report {record.shift} says {list(record.totals_kop)}, the drive holds {held}"

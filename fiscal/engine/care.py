@@ -250,7 +250,7 @@ class Care(Core):
                     outcome.shift,
                     outcome.document,
                     outcome.receipts,
-                    outcome.totals_kop,
+                    outcome.totals_kop or (),
                     now_us + self._wall_offset_us,
                 )
             )

@@ -129,7 +129,7 @@ class ShiftEnded:
     shift: int
     document: int
     receipts: int
-    totals_kop: tuple[int, int, int, int] | None
+    totals_kop: tuple[int, ...]  # by settlement type; empty when they could not be read
     ended_wall_us: int
 
 
