@@ -87,6 +87,9 @@ def plot_queue(
     ax.set_ylim(0, max(top * 1.18, 1.2))
     if top:
         right = t[peak] > (t[0] + t[-1]) / 2
+        ax.vlines(
+            t[peak], 0, top, color=BLUE, linewidth=0.8, zorder=4
+        )  # the peak itself may be too short to be drawn
         ax.plot([t[peak]], [top], "o", color=BLACK, markersize=4, zorder=5)
         ax.annotate(
             f"{top:,} waiting at {clock(t[peak]):%H:%M}",

@@ -70,7 +70,10 @@ def plot_timeline(
     part = f", {begin:%H:%M} to {end:%H:%M}" if (begin, end) != (answers.begin, answers.end) else ""
     ax.set_title(f"What each register did{part}: {answers.title}")
     if legend:
-        figure.legend(handles=list(legend.values()), loc="outside lower center", ncols=min(len(legend), 7))
+        lines = -(-len(legend) // 7)
+        figure.legend(
+            handles=list(legend.values()), loc="outside lower center", ncols=-(-len(legend) // lines)
+        )
     return figure
 
 

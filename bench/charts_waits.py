@@ -180,7 +180,7 @@ def plot_causes(answers: Measured) -> Chart:
         bars.barh(y, row.late, height=0.68, **look(row.cause))
         bars.text(row.late, y, f" {row.late:,} ({percent(row.share)})", va="center", fontsize=8.5)
     bars.set_yticks(range(len(causes)), [short(cause) for cause in causes["cause"]])
-    bars.set_ylim(len(causes) - 0.4, -0.6)
+    bars.set_ylim(max(len(causes), 3) - 0.4, -0.6)  # a single bar is no wall
     bars.set_xlim(0, float(causes["late"].max()) * 1.45)
     bars.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     bars.grid(axis="y", visible=False)

@@ -140,7 +140,7 @@ def measure(run: Run) -> Measured:
     """
     log = columns(run.log.rows)
     outcome = fates(log, run.end_us)
-    what = spans(run, log)
+    what = spans(run, log, outcome.work)
     refused = _refused(outcome)
     late = _late(run, outcome, refused)
     cause = np.full(len(late), "", dtype=object)

@@ -126,7 +126,7 @@ def _parts(run: Run, log: LogColumns, fates: Fates, spans: Spans, late: Ints) ->
     explained = np.sum(list(parts.values()), axis=0) if parts else np.zeros(len(late))
     parts["not_accepted"] = np.maximum(accepted - submitted - explained, 0.0)
     parts["in_doubt"] = fates.in_doubt_us[late].astype(np.float64)
-    parts["printing"] = fates.in_work_us[late].astype(np.float64)
+    _own_work(fates, spans, late, parts)
 
     lost = lost_by_cause(run, spans)
     episode = _episode_begins(log, fates, pools, pool, submitted)
@@ -152,6 +152,27 @@ def _parts(run: Run, log: LogColumns, fates: Fates, spans: Spans, late: Ints) ->
                 begin, ended[mine].astype(np.float64)
             )
     return parts
+
+
+def _own_work(fates: Fates, spans: Spans, late: Ints, parts: dict[str, Floats]) -> None:
+    """The receipt's own time on registers: printing, and being stuck there by a fault."""
+    work = fates.work
+    place = np.full(len(fates.submitted), -1, dtype=np.int64)
+    place[late] = np.arange(len(late))
+    mine = place[work.receipt] >= 0
+    own = np.zeros(len(late))
+    np.add.at(own, place[work.receipt[mine]], (work.end - work.begin)[mine].astype(np.float64))
+    stuck = spans.state == "stuck"
+    for register, cause in sorted(
+        set(zip(spans.register[stuck].tolist(), spans.cause[stuck].tolist(), strict=True))
+    ):
+        rows = stuck & (spans.register == register) & (spans.cause == cause)
+        held = Integral(spans.begin[rows], spans.end[rows], 1.0)
+        here = mine & (work.register == register)
+        lost = held.between(work.begin[here].astype(np.float64), work.end[here].astype(np.float64))
+        np.add.at(parts.setdefault(cause, np.zeros(len(late))), place[work.receipt[here]], lost)
+        np.add.at(own, place[work.receipt[here]], -lost)
+    parts["printing"] = own
 
 
 def _closed_doors(run: Run, log: LogColumns) -> dict[str, Integral]:

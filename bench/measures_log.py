@@ -85,6 +85,17 @@ def last(n: int, receipt: Ints, value: Ints, missing: int = NEVER) -> Ints:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempts:
+    """Every time a register worked on a receipt, until the receipt's next status; one place an attempt."""
+
+    receipt: Ints
+    register: Ints
+    begin: Ints
+    end: Ints
+    made: Flags  # did it end with the document recorded?
+
+
+@dataclass(frozen=True, slots=True)
 class Fates:
     """What became of every receipt, one place a receipt; moments in microseconds, `NEVER` when it did not happen."""
 
@@ -98,9 +109,9 @@ class Fates:
     register: Ints  # that recorded it; else the last one it had to do with; else -1
     document: Ints
     attempts: Ints
-    in_work_us: Ints  # time on registers, all attempts
     in_doubt_us: Ints
     status: Objects
+    work: Attempts
 
 
 def fates(log: LogColumns, end_us: int) -> Fates:
@@ -123,9 +134,20 @@ def fates(log: LogColumns, end_us: int) -> Fates:
     # How long each state lasted: until the receipt's next row, or the end.
     order = np.lexsort((np.arange(len(moves)), r))
     until = np.full(len(moves), end_us, dtype=np.int64)
+    following = np.full(len(moves), "", dtype=object)
     same = r[order][1:] == r[order][:-1]
     until[order[:-1][same]] = t[order[1:][same]]
-    spent = np.maximum(until - t, 0)
+    following[order[:-1][same]] = to[order[1:][same]]
+    doubted = to == "in_doubt"
+    in_doubt = np.zeros(n, dtype=np.int64)
+    np.add.at(in_doubt, r[doubted], np.maximum(until - t, 0)[doubted])
+    work = Attempts(
+        r[printing],
+        log.register[moves][printing],
+        t[printing],
+        np.maximum(until, t)[printing],
+        following[printing] == "recorded",
+    )
 
     status = np.full(n, "submitted", dtype=object)
     answered = log.receipt[replies]
@@ -142,16 +164,10 @@ def fates(log: LogColumns, end_us: int) -> Fates:
         register=np.where(at >= 0, at, somewhere),
         document=first(n, r[recorded], log.number[moves][recorded], 0),
         attempts=np.bincount(r[printing], minlength=n).astype(np.int64),
-        in_work_us=_sum(n, r[printing], spent[printing]),
-        in_doubt_us=_sum(n, r[to == "in_doubt"], spent[to == "in_doubt"]),
+        in_doubt_us=in_doubt,
         status=status,
+        work=work,
     )
-
-
-def _sum(n: int, receipt: Ints, value: Ints) -> Ints:
-    out = np.zeros(n, dtype=np.int64)
-    np.add.at(out, receipt, value)
-    return out
 
 
 def waiting_steps(log: LogColumns) -> tuple[Ints, Ints, Ints, Ints]:

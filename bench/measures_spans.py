@@ -1,7 +1,7 @@
 """What each register did, as spans: from when to when it was ready, busy, closing its shift, down, and why it was down.
 
 The log says when a register changed its state; between two such rows it stayed. Four things are added. A register is busy while it
-works on a receipt. While the engine is dead no
+works on a receipt, and *stuck* when a fault keeps it from going on with it. While the engine is dead no
 register works, whatever its last state says. A register that failed is probed, asked, found still ill, probed again: all that is one
 *outage*, from the first failure until it is ready. And an outage gets a *cause*: the latest fault that hit this register before the
 outage was over and was not long past when it began.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench import log as events
-from bench.measures_log import Flags, Ints, LogColumns, Objects
+from bench.measures_log import Attempts, Flags, Ints, LogColumns, Objects
 
 if TYPE_CHECKING:
     from bench.measures import Run
@@ -24,9 +24,21 @@ if TYPE_CHECKING:
 GRACE_US = 120_000_000
 """A fault over for so long explains no new outage: registers that look well are probed once a minute."""
 
-STATES = ("unseen", "probing", "ready", "busy", "closing", "asking", "setting", "down", "engine_down")
+STATES = (
+    "unseen",
+    "probing",
+    "ready",
+    "busy",
+    "closing",
+    "asking",
+    "setting",
+    "down",
+    "stuck",
+    "engine_down",
+)
 _NEUTRAL = ("unseen", "probing", "asking", "setting")  # part of an outage when they follow one
 _OUT = ("down", "engine_down")
+_HOLDS = ("power_cut", "computer_hang", "cable_pulled", "paper_out")  # faults under which no work goes on
 _ENGINE = {"crash": "engine_down", "restart": "unseen"}
 
 
@@ -46,7 +58,7 @@ class Spans:
         return int((self.end[mine] - self.begin[mine]).sum())
 
 
-def spans(run: Run, log: LogColumns) -> Spans:
+def spans(run: Run, log: LogColumns, work: Attempts) -> Spans:
     """The spans of all registers from the start to the end of a run."""
     at, register, state = _changes(len(run.registers), log)
     begin = log.t_us[at]
@@ -55,18 +67,69 @@ def spans(run: Run, log: LogColumns) -> Spans:
         same = register[1:] == register[:-1]
         end[:-1][same] = begin[1:][same]
     end = np.minimum(end, run.end_us)
-    out = _outages(register, state)
-    cause = np.full(len(at), "", dtype=object)
+    keep = end > begin
+    register, state, begin, end = register[keep], state[keep], begin[keep], end[keep]
+    register, state, begin, end, cause = _stuck(run, work, register, state, begin, end)
+    latest = _latest_definite(register, state)
+    out = np.isin(state, np.array(_OUT, dtype=object)) | (
+        (latest >= 0) & np.isin(state[latest], np.array(_OUT, dtype=object))
+    )
+    dead = (latest >= 0) & (state[latest] == "engine_down")
     hits = _hits(run, log)
     heads = np.flatnonzero(out & ~np.concatenate([[False], out[:-1] & (register[1:] == register[:-1])]))
     for head in heads.tolist():
         tail = head
-        while tail + 1 < len(at) and out[tail + 1] and register[tail + 1] == register[head]:
+        while tail + 1 < len(out) and out[tail + 1] and register[tail + 1] == register[head]:
             tail += 1
         why = _cause(hits[int(register[head])], int(begin[head]), int(end[tail]))
-        cause[head : tail + 1] = np.where(state[head : tail + 1] == "engine_down", "engine_crash", why)
-    keep = end > begin
-    return Spans(register[keep], state[keep], begin[keep], end[keep], cause[keep])
+        cause[head : tail + 1] = np.where(dead[head : tail + 1], "engine_crash", why)
+    return Spans(register, state, begin, end, cause)
+
+
+def _stuck(
+    run: Run, work: Attempts, register: Ints, state: Objects, begin: Ints, end: Ints
+) -> tuple[Ints, Objects, Ints, Ints, Objects]:
+    """Cut out of busy spans the time in which work could not go on: a fault held the register until work failed or the fault was over."""
+    pieces: list[tuple[int, int, int, str]] = []
+    for fault in run.faults:
+        if fault.kind not in _HOLDS:
+            continue
+        for i in run.hit_by(fault):
+            held = (work.register == i) & (work.begin < fault.until_us) & (work.end > fault.at_us)
+            held &= (work.end >= fault.until_us) | ~work.made
+            for row in np.flatnonzero(held).tolist():
+                span = max(int(work.begin[row]), fault.at_us), min(int(work.end[row]), fault.until_us)
+                pieces.append((i, *span, fault.kind))
+    cause = np.full(len(state), "", dtype=object)
+    for i, since, until, kind in pieces:
+        for row in np.flatnonzero(
+            (register == i) & (state == "busy") & (begin < until) & (end > since)
+        ).tolist():
+            first, last = int(begin[row]), int(end[row])
+            cut = [
+                (first, since, "busy", ""),
+                (max(first, since), min(last, until), "stuck", kind),
+                (until, last, "busy", ""),
+            ]
+            cut = [piece for piece in cut if piece[1] > piece[0]]
+            register = np.insert(np.delete(register, row), row, [i] * len(cut))
+            begin = np.insert(np.delete(begin, row), row, [piece[0] for piece in cut])
+            end = np.insert(np.delete(end, row), row, [piece[1] for piece in cut])
+            state = np.insert(np.delete(state, row), row, [piece[2] for piece in cut])
+            cause = np.insert(np.delete(cause, row), row, [piece[3] for piece in cut])
+            break
+    return register, state, begin, end, cause
+
+
+def _latest_definite(register: Ints, state: Objects) -> Ints:
+    """For each span the place of the latest one of its register that is not about looking after it; -1 when there is none."""
+    definite = ~np.isin(state, np.array(_NEUTRAL, dtype=object))
+    latest = (
+        np.maximum.accumulate(np.where(definite, np.arange(len(state)), -1))
+        if len(state)
+        else np.zeros(0, dtype=np.int64)
+    )
+    return np.where((latest >= 0) & (register[latest] == register), latest, -1)
 
 
 def _changes(n: int, log: LogColumns) -> tuple[Ints, Ints, Objects]:
@@ -123,19 +186,6 @@ def engine_deaths(log: LogColumns, end_us: int) -> list[tuple[int, int]]:
     if dead_since >= 0:
         deaths.append((dead_since, end_us))
     return deaths
-
-
-def _outages(register: Ints, state: Objects) -> Flags:
-    """Which spans belong to an outage: failed, or looked after since a failure."""
-    n = len(state)
-    if not n:
-        return np.zeros(0, dtype=bool)
-    failed = np.isin(state, np.array(_OUT, dtype=object))
-    definite = ~np.isin(state, np.array(_NEUTRAL, dtype=object))
-    latest = np.maximum.accumulate(np.where(definite, np.arange(n), -1))
-    mine = (latest >= 0) & (register[latest] == register)
-    out: Flags = failed | (~definite & mine & failed[latest])
-    return out
 
 
 def _hits(run: Run, log: LogColumns) -> tuple[Sequence[tuple[int, int, str]], ...]:

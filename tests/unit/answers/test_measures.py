@@ -124,6 +124,25 @@ def test_work_on_a_register_ends_when_the_register_or_the_engine_is_heard_of(new
     ]
 
 
+def test_a_register_held_by_a_fault_is_stuck_and_not_busy(new_story: Any) -> None:
+    story = new_story("a", "b")
+    story.faults = [Fault("computer_hang", "pc", 100 * S, 160 * S)]
+    story.pay(90, "held")
+    story.work(90, 165, "held", 0)
+    story.pay(101, "went on")  # recorded while the fault lasts: it cannot have been held
+    story.work(101, 102, "went on", 1)
+    answers = measure(story.run())
+    spans = answers.timeline[answers.timeline["state"] != "ready"]
+    assert [(r.register, r.state, r.cause, r.begin, r.end) for r in spans.itertuples()] == [
+        ("a", "busy", "", clock(90), clock(100)),
+        ("a", "stuck", "computer_hang", clock(100), clock(160)),
+        ("a", "busy", "", clock(160), clock(165)),
+        ("b", "busy", "", clock(101), clock(102)),
+    ]
+    assert answers.registers["busy_s"].tolist() == [15.0, 1.0]
+    assert answers.registers["down_s"].tolist() == [60.0, 0.0]
+
+
 def test_queue_is_a_step_function_over_the_farm(small_day: Run) -> None:
     answers = measure(small_day)
     total = answers.queue[answers.queue["register"] == TOTAL]

@@ -125,6 +125,28 @@ def test_a_slow_register(new_story: Any) -> None:
     assert story.why() == {"r7": "register_slow", "r8": "register_slow", "r9": "register_slow"}
 
 
+def test_a_receipt_stuck_on_a_register_and_the_one_behind_it(new_story: Any) -> None:
+    story = new_story("a")
+    story.faults = [Fault("computer_hang", "pc", 100 * S, 500 * S)]
+    story.pay(99, "held")
+    story.work(99, 501, "held")
+    story.pay(110, "behind")
+    story.work(501, 503, "behind")
+    assert story.why() == {"held": "computer_hang", "behind": "computer_hang"}
+
+
+def test_stuck_on_one_register_then_printed_on_another(new_story: Any) -> None:
+    story = new_story("a", "b")
+    story.faults = [Fault("power_cut", "a", 100 * S, 700 * S)]
+    story.pay(99, "x")
+    story.status(99, "x", "printing", 0)
+    story.status(420, "x", "queued")
+    story.register(420, 0, "down: no answer")
+    story.work(420, 422, "x", 1)
+    story.register(720, 0, "ready")
+    assert story.why() == {"x": "power_cut"}
+
+
 def test_its_own_printing_took_too_long(new_story: Any) -> None:
     story = new_story("a")
     story.pay(100, "x")
