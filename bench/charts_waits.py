@@ -186,7 +186,7 @@ def plot_causes(answers: Measured) -> Chart:
     bars.grid(axis="y", visible=False)
     bars.set_xlabel("late receipts")
     bars.set_ylabel("cause")
-    bars.set_title(f"{answers.summary['late']:,} late receipts")
+    bars.set_title(f"{answers.summary['late']:,} late receipt{'s' * (answers.summary['late'] != 1)}")
     width = _bin(answers.end - answers.begin)
     edges = pd.date_range(answers.begin.floor(width), answers.end + width, freq=width)
     late = answers.receipts[answers.receipts["late"]]

@@ -3,8 +3,8 @@
 The log says when a register changed its state; between two such rows it stayed. Four things are added. A register is busy while it
 works on a receipt, and *stuck* when a fault keeps it from going on with it. While the engine is dead no
 register works, whatever its last state says. A register that failed is probed, asked, found still ill, probed again: all that is one
-*outage*, from the first failure until it is ready. And an outage gets a *cause*: the latest fault that hit this register before the
-outage was over and was not long past when it began.
+*outage*, from the first failure until it is ready. And an outage gets a *cause*: the fault that held this register longest meanwhile
+(no power, no cable, ...), else the latest fault that hit it before the outage was over and was not long past when it began.
 """
 
 from __future__ import annotations
@@ -205,7 +205,13 @@ def _hits(run: Run, log: LogColumns) -> tuple[Sequence[tuple[int, int, str]], ..
 
 
 def _cause(hits: Sequence[tuple[int, int, str]], begin: int, end: int) -> str:
-    """The latest fault that explains an outage, "register_down" when none does."""
+    """The fault that explains an outage: of those that hold a register the one that held it longest, else the latest; or none."""
+    together = [
+        (min(stop, end) - max(start, begin), start, kind) for start, stop, kind in hits if kind in _HOLDS
+    ]
+    longest = max(together, default=(0, 0, ""))
+    if longest[0] > 0:
+        return longest[2]
     for start, stop, kind in reversed(hits):
         if start <= end and stop + GRACE_US >= begin:
             return kind

@@ -51,6 +51,19 @@ def test_an_outage_without_a_fault_is_said_to_be_one(new_story: Any) -> None:
     assert story.why() == {"x": "register_down"}
 
 
+def test_of_two_faults_the_one_that_held_the_register_longest(new_story: Any) -> None:
+    story = new_story("a")
+    story.faults = [
+        Fault("power_cut", "a", 100 * S, 700 * S),
+        Fault("computer_hang", "pc", 650 * S, 690 * S),
+        Fault("garbled_bytes", "all", 300 * S, 7000 * S, {"probability": 0.1}),
+    ]
+    story.lose(101, 730, "down: no answer")
+    story.pay(200, "x")
+    story.work(730, 735, "x")
+    assert story.why() == {"x": "power_cut"}
+
+
 def test_looking_after_a_register_that_failed_is_part_of_its_outage(new_story: Any) -> None:
     story = new_story("a")
     story.faults = [Fault("cable_pulled", "a", 100 * S, 150 * S)]
