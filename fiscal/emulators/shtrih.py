@@ -91,7 +91,8 @@ class ShtrihRegister:
         self.passwords: dict[int, int] = {}
         self.settings_changed()
 
-        ack = device.ack_us
+        self._enq_us = device.enq_us
+        self._ack_us = ack = device.ack_us
         self._default_us = ack + device.command_us
         self._entries = {
             code: (
@@ -122,7 +123,7 @@ class ShtrihRegister:
         out = link.receive(data, now_us)
         payload = link.command
         if payload is None:
-            return [(now_us + self.device.enq_us, out)] if out else []
+            return [(now_us + self._enq_us, out)] if out else []
         link.command = None
         entry = self._entries.get(code_of(payload))
         act_us = entry[4] if entry else self._default_us
@@ -130,7 +131,7 @@ class ShtrihRegister:
             act_us = int(act_us * self.slow)
         self._payload = payload
         self._due_us = now_us + act_us
-        return [(now_us + self.device.ack_us, out)]
+        return [(now_us + self._ack_us, out)]
 
     def next_wakeup(self) -> int | None:
         return self._due_us if self._due_us is not None else self.link.deadline_us

@@ -68,6 +68,7 @@ CHART: dict[tuple[State, Came], tuple[State, bytes]] = {
 del S, C
 
 _WAIT_ENQ, _WAIT_STX, _WAIT_LEN, _BODY, _EXECUTING, _WAIT_CONFIRM, _WAIT_ENQ2 = State
+_STRAY_NAK = frames.STRAY + frames.NAK
 # The same chart by byte value, for the walk: (state, byte) is looked up here first, (state, OTHER) second.
 _BY_BYTE = {(state, int(came)): row for (state, came), row in CHART.items() if came < 256}
 
@@ -116,13 +117,16 @@ class Link:
     def receive(self, data: bytes, now_us: int) -> bytes:
         """Bytes arrived. Returns what the device puts on the line at once."""
         state = self.state
-        if state == _WAIT_CONFIRM:
+        if state is _WAIT_CONFIRM:
             if now_us - self._sent_us > self._confirm_timeout_us:
                 self.state = _WAIT_ENQ2
+            elif data == b"\x06\x05":  # confirmed, and the next question at once
+                self.state = _WAIT_STX
+                return _STRAY_NAK if self.stray else frames.NAK
             elif data == b"\x06":
                 self.state = _WAIT_STX
                 return frames.STRAY if self.stray else b""
-        elif state == _WAIT_STX:
+        elif state is _WAIT_STX:
             if data == b"\x05":
                 return frames.NAK
             if data[:1] == b"\x02" and len(data) > 3:
@@ -154,14 +158,14 @@ class Link:
         out = bytearray(self.timeout(now_us))
         for byte in data:
             state = self.state
-            if state == _WAIT_LEN:
+            if state is _WAIT_LEN:
                 came = Came.LENGTH if byte else Came.BAD
                 if byte:
                     self._need = byte + 2
                     self._body.clear()
                     self._body.append(byte)
                 row = CHART[state, came]
-            elif state == _BODY:
+            elif state is _BODY:
                 self._body.append(byte)
                 if len(self._body) < self._need:
                     continue
@@ -170,10 +174,10 @@ class Link:
                 row = _BY_BYTE.get((state, byte)) or _BY_BYTE[state, 0]
             self.state, reply = row
             out += reply
-            if state == _WAIT_ENQ2 and self.state == _WAIT_CONFIRM:
+            if state is _WAIT_ENQ2 and self.state is _WAIT_CONFIRM:
                 out += self._answer
                 self._sent_us = now_us
-            elif state == _WAIT_CONFIRM and self.state == _WAIT_STX and self.stray:
+            elif state is _WAIT_CONFIRM and self.state is _WAIT_STX and self.stray:
                 out += frames.STRAY
         self.deadline_us = now_us + self._byte_timeout_us if self.state in (_WAIT_LEN, _BODY) else None
         return bytes(out)

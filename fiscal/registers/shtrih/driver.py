@@ -333,7 +333,8 @@ class ShtrihDriver:
 
     def _last_of(self, talk: Talk, form: int) -> Generator[Any, Any, tuple[int, int] | None]:
         """(document, shift) of the newest document of a form, looked for among the last few."""
-        last = (yield from talk.ask(_DRIVE_STATUS))[7]
+        status = yield from talk.ask(_DRIVE_STATUS)
+        self._drive, last = status[6], status[7]
         for document in range(last, max(0, last - 5), -1):
             try:
                 found = yield from talk.ask(_FIND, document)

@@ -27,12 +27,14 @@ class FrameError(ValueError):
     """The bytes are not one whole frame."""
 
 
-def _fold(n: int) -> int:
-    # Exclusive or of all bytes of a number of at most 256 bytes: fold it in halves.
-    n ^= n >> 1024
-    n ^= n >> 512
-    n ^= n >> 256
-    n ^= n >> 128
+def _fold(n: int, size: int) -> int:
+    # Exclusive or of all bytes of a number of ``size`` bytes: fold it in halves, from where it begins.
+    if size > 16:
+        if size > 64:
+            n ^= n >> 1024
+            n ^= n >> 512
+        n ^= n >> 256
+        n ^= n >> 128
     n ^= n >> 64
     n ^= n >> 32
     n ^= n >> 16
@@ -41,7 +43,7 @@ def _fold(n: int) -> int:
 
 def lrc(data: bytes) -> int:
     """Exclusive or of all bytes (at most 256)."""
-    return _fold(_from_bytes(data, "little"))
+    return _fold(_from_bytes(data, "little"), len(data))
 
 
 def build(payload: bytes) -> bytes:
@@ -49,7 +51,7 @@ def build(payload: bytes) -> bytes:
     size = len(payload)
     if not 0 < size < 256:
         raise FrameError(f"a frame carries 1 to {MAX_PAYLOAD} bytes, not {size}")
-    return _HEAD[size] + payload + _BYTE[_fold(_from_bytes(payload, "little")) ^ size]
+    return _HEAD[size] + payload + _BYTE[_fold(_from_bytes(payload, "little"), size) ^ size]
 
 
 def parse(data: bytes) -> bytes:
@@ -58,7 +60,7 @@ def parse(data: bytes) -> bytes:
     if size < 1 or data[0] != 2 or data[1] != size:
         raise FrameError("not one whole frame")
     payload = data[2:-1]
-    if _fold(_from_bytes(payload, "little")) ^ size != data[-1]:
+    if _fold(_from_bytes(payload, "little"), size) ^ size != data[-1]:
         raise FrameError("wrong checksum")
     return payload
 

@@ -109,8 +109,11 @@ def _sums(name: str, count: int, size: int, meaning: str) -> Kind:
                 whole |= value << at * step
         return whole.to_bytes(width, "little")
 
+    zero = bytes(size)
+    places = tuple(slice(at, at + size) for at in range(0, width, size))
+
     def read(data: bytes) -> tuple[int, ...]:
-        return tuple([_int(data[at : at + size], "little") for at in range(0, width, size)])
+        return tuple([0 if data[at] == zero else _int(data[at], "little") for at in places])
 
     return Kind(name, width, f"{width}s", meaning, read, write, (0,) * count)
 
@@ -236,6 +239,10 @@ class Layout:
         """
         size = self.size
         spare = len(data) - at - size
+        if not self.fields:
+            if spare and strict:
+                raise LayoutError(f"{spare} bytes too many")
+            return []
         if spare < 0:
             raise LayoutError(f"{len(data) - at} bytes where {size} are needed")
         values = list(self._struct.unpack_from(data, at))

@@ -11,10 +11,11 @@ The confirmation of an answer travels in one piece with the next ENQ. Source: re
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import lru_cache
 from typing import Any
 
 from fiscal.registers.conversation import LineLost, Pause, Receive, Send, Settings, Step
-from fiscal.registers.shtrih.commands import Command
+from fiscal.registers.shtrih.commands import COMMANDS, Command
 from fiscal.registers.shtrih.frames import ACK, ENQ, NAK, STX, FrameError, build, parse
 from fiscal.registers.shtrih.layouts import LayoutError
 
@@ -68,7 +69,7 @@ class Talk:
 
     def ask(self, command: Command, *values: object) -> Steps:
         """Send a command, return the values of its reply. Raises `RegisterError`, `LineLost`."""
-        return self.send(command, self.pack(command, *values))
+        return self.send(command, _frame_of(self._password, command.code, values))
 
     def send(self, command: Command, frame: bytes) -> Steps:
         """As `ask`, with a frame made before."""
@@ -258,6 +259,15 @@ class Talk:
                     yield from self._drain()
             else:
                 raise LineLost("no answer to a command")
+
+
+@lru_cache(maxsize=4096)
+def _frame_of(password: int, code: int, values: tuple[object, ...]) -> bytes:
+    # The same few questions are asked all day long.
+    command = COMMANDS[code]
+    return build(
+        command.prefix + command.request.pack(*((password, *values) if command.password else values))
+    )
 
 
 def _control(got: bytes) -> bytes:
