@@ -173,7 +173,7 @@ class World:
 
     def __init__(self, farm: EngineConfig, seed: int | None = None, *, start: bool = True) -> None:
         self.config = farm
-        self.now = 0
+        self.now = -SECOND if start else 0
         self.wall_offset_us = NOON_US
         self.random = Random(seed)  # only drawn from where a test asks for chance
         self.registers = [FakeRegister(f, f"99990000000000{i:02d}") for i, f in enumerate(farm.registers)]
@@ -213,8 +213,9 @@ class World:
         self._attempts: dict[str, records.Attempted] = {}
         self._documented: set[str] = set()
         self._read = 0
-        if start:
+        if start:  # a second before zero, so that at zero the registers have been asked how they are
             self.deliver(events.Started(self.wall_us))
+            self.run(0)
 
     # --- time --------------------------------------------------------------------------------------------------------
 

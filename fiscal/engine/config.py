@@ -37,7 +37,7 @@ class EngineConfig:
     in_doubt: str = "wait"  # or "reissue"
     reissue_before_deadline_us: int = 60_000_000
     deadline_us: int = 300_000_000
-    close_at_s: tuple[int, ...] = (85_500,)  # 23:55
+    close_at_s: tuple[int, ...] = (86_100,)  # 23:55
     stagger_us: int = 900_000_000
     max_age_us: int = 23 * HOUR_US + HOUR_US // 2
     probe_us: int = 60_000_000

@@ -53,7 +53,7 @@ def draw_config(draw: Random) -> EngineConfig:
         reroute=draw.random() < 0.7,
         in_doubt=draw.choice(("wait", "wait", "reissue")),
         reissue_before_deadline_us=draw.choice((10, 60, 290)) * SECOND,
-        close_at_s=draw.choice(((85_500,), (NOON_S + 600,), (NOON_S + 900, NOON_S + 1500))),
+        close_at_s=draw.choice(((86_100,), (NOON_S + 600,), (NOON_S + 900, NOON_S + 1500))),
         stagger_us=draw.choice((0, 60, 300)) * SECOND,
         max_age_us=draw.choice((20 * MINUTE, 23 * HOUR)),
         retry_us=draw.choice((1, 2, 10)) * SECOND,
