@@ -257,7 +257,7 @@ class World:
             if self.engine is not None and self.engine.settled and not self.unanswered:
                 return self
             self.run(self.now + 10 * SECOND)
-        stuck = [key for key in self.keys() if self.state(key) in _MOVING]
+        stuck = [key for key in self.known() if self.state(key) in _MOVING]
         raise AssertionError(
             f"not settled after {limit_us / HOUR:.0f} h: {stuck} unanswered {self.unanswered}"
         )
@@ -511,7 +511,7 @@ class World:
         text = mark(key)
         return [(r.facts.name, d) for r in self.registers for d in r.documents if d.mark == text]
 
-    def keys(self) -> list[str]:
+    def known(self) -> list[str]:
         return list(self.engine.keys()) if self.engine is not None else []
 
     def state(self, key: str) -> str:
@@ -543,7 +543,7 @@ class World:
     def check(self) -> None:
         """The first law: nothing lost, nothing doubled, every accepted key in exactly one state."""
         assert self.engine is not None
-        keys = self.keys()
+        keys = self.known()
         assert len(set(keys)) == len(keys)
         assert self.promised <= set(keys), f"lost: {sorted(self.promised - set(keys))}"
         held: Counter[str] = Counter()
@@ -579,7 +579,7 @@ class World:
             in_work = station.work is not None
             assert station.load == len(waiting) + in_work, f"{station.facts.name}: load {station.load}"
             assert station.backlog_us == sum(station.estimate_us(e) for e in waiting)
-        queued = sum(self.state(key) == states.QUEUED for key in self.keys())
+        queued = sum(self.state(key) == states.QUEUED for key in self.known())
         assert self.engine.backlog == queued, f"backlog {self.engine.backlog}, queued {queued}"
 
 

@@ -119,6 +119,7 @@ class Dispatch:
             station = self.stations[entry.register]
             station.load -= 1
             station.backlog_us -= station.estimate_us(entry)
+            entry.register = -1
         entry.place = None
         self._left(entry.group)
 

@@ -1,7 +1,7 @@
 """A swarm: the seed draws the farm, the policy and the mix of faults; the laws hold in every run.
 
-First safety under fire (the world checks at every effect), then everything heals and the run must come to rest with each key in one state and
-one document for each recorded receipt. A failure names its seed: ``run_seed(seed)`` plays it again, the same to the last effect.
+First safety under fire (the world checks at every effect), then everything heals and the run must come to rest, each key in one state
+and one document for each recorded receipt. A failure names its seed: ``run_seed(seed)`` plays it again, the same to the last effect.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def run_seed(seed: int) -> World:
     world.run(world.now + 25 * MINUTE)
     world.settle()
     world.check()
-    assert all(world.state(key) != states.RECORDED for key in world.keys()), (
+    assert all(world.state(key) != states.RECORDED for key in world.known()), (
         "the operator has them all by now"
     )
     return world

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from engine_world import DAY, HOUR, MINUTE, NOON_US, SECOND, World, config, facts
 
@@ -259,7 +261,7 @@ def test_every_register_is_asked_at_least_once_a_minute_how_it_is() -> None:
     world.run(HOUR)
     for register in range(3):
         times = [when for when, _, _ in world.tasks(Probe, register)]
-        assert max(b - a for a, b in zip(times, times[1:], strict=False)) <= MINUTE + SECOND
+        assert max(b - a for a, b in pairwise(times)) <= MINUTE + SECOND
         assert HOUR - times[-1] <= MINUTE + SECOND
 
 
