@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from statistics import NormalDist
 
 import simpy
-from scipy.special import ndtri
 from simpy.events import Timeout
 
 from bench.faults import Fault
@@ -52,7 +52,8 @@ def service_time(service: Service | None, base_us: int, line_us: int) -> Service
     if isinstance(service, LognormalService):
         sigma = math.sqrt(math.log1p((service.sd_s / service.mean_s) ** 2))
         mu = math.log(service.mean_s * 1e6) - sigma * sigma / 2
-        return lambda u, lines: round(math.exp(mu + sigma * float(ndtri(u))))
+        normal = NormalDist(mu, sigma)
+        return lambda u, lines: round(math.exp(normal.inv_cdf(min(max(u, 1e-12), 1 - 1e-12))))
     if isinstance(service, EmpiricalService):
         values = [round(value * 1e6) for value in service.values_s]
         return lambda u, lines: values[int(u * len(values))]

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import enum
 import json
-from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -202,8 +201,8 @@ def fingerprint(receipt: Receipt) -> str:
 
 
 def mark(key: str) -> str:
-    """16 characters A-Z, 2-7 that stand for a receipt's key in the drive (tag 1192), to find the document of an attempt in doubt."""
-    return b32encode(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=10).digest()).decode("ascii")
+    """16 characters 0-9, A-F that stand for a receipt's key in the drive (tag 1192), to find the document of an attempt in doubt."""
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest().upper()
 
 
 # --- the journal's form ----------------------------------------------------------------------------------------------

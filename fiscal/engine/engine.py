@@ -102,7 +102,10 @@ class Engine(Printing):
             not self._pending
             and not self._unwritten
             and not self._dispatch.waiting
-            and all(station.work is None and not station.doubts for station in self._stations)
+            and all(
+                station.work is None and not station.doubts and station.state != states.CLOSING
+                for station in self._stations
+            )
         )
 
     def keys(self) -> Iterable[str]:
