@@ -194,15 +194,18 @@ def _intervals(results: Sequence[Result]) -> str:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from bench.traffic import make_orders
+
     wrong = 0
     for path in options.scenario:
         try:
             scenario = load(path)
+            orders = make_orders(scenario)
         except ScenarioError as error:
             print(error, file=sys.stderr)
             wrong += 1
         else:
-            print(f"{path}: fine: {scenario.question}")
+            print(f"{path}: fine, {len(orders):,} receipts: {scenario.question}")
     return INVALID if wrong else OK
 
 
@@ -220,9 +223,9 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _schema(options: argparse.Namespace) -> int:
-    from bench.scenario import Scenario
+    from bench.scenario import schema_text
 
-    print(json.dumps(Scenario.model_json_schema(), indent=2, ensure_ascii=False))
+    print(schema_text(), end="")
     return OK
 
 

@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import simpy
-from fiscal.emulators.shtrih import ShtrihRegister
-from fiscal.registers.shtrih.driver import ShtrihDriver
-from fiscal.registers.shtrih.receipts import Facts
 
 from bench.faults import Fault
 from bench.line import VirtualLine
@@ -19,11 +16,14 @@ from bench.operator import Operator
 from fiscal.devices import Device
 from fiscal.emulators.drive import Drive
 from fiscal.emulators.drive_registration import Mode, Registration
+from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.engine import events
 from fiscal.engine.outcomes import Outcome
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat
 from fiscal.registers import tasks
 from fiscal.registers.conversation import Settings
+from fiscal.registers.shtrih.driver import ShtrihDriver
+from fiscal.registers.shtrih.receipts import Facts
 
 REGISTERED_BEFORE_S = 30 * 86_400
 """The registers of a run were registered so long before it."""

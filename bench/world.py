@@ -257,14 +257,9 @@ class World:
     def _perform(self, effect: events.Perform) -> None:
         life = self._life
         register, number = effect.register, effect.number
-        prints = type(effect.task) is events.Fiscalize
-        if prints:
-            self.log.add(int(self.env.now), rows.REGISTER, "", register, "busy")
 
         def done(outcome: Outcome | None) -> None:
             if life == self._life and outcome is not None:
-                if prints:
-                    self.log.add(int(self.env.now), rows.REGISTER, "", register, "ready")
                 if isinstance(outcome, ShiftClosed):
                     self.log.add(
                         int(self.env.now),

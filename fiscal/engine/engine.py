@@ -97,7 +97,7 @@ class Engine(Printing):
 
     @property
     def settled(self) -> bool:
-        """Nothing waits, nothing is in work, nothing is in doubt, nothing is on its way to the journal."""
+        """Nothing waits, nothing is in work, nothing is in doubt, no shift is being closed, nothing is on its way to the journal."""
         return (
             not self._pending
             and not self._unwritten
