@@ -63,7 +63,9 @@ class WireSeat:
         self.line = VirtualLine(env, self.register, baud_bps, latency_us, barriers)
         self.line.noise_draws = noise
         self.line.documents = lambda: drive.receipts_in_shift
-        self._driver = ShtrihDriver(Settings(), Facts(ffd=ffd, place=place, prints=not electronic))
+        self._driver = ShtrihDriver(
+            Settings(), Facts(ffd=ffd, place=place, prints=not electronic, prints_all=not electronic)
+        )
         self._env = env
         self._start_s = start_s
         self._operator = operator
@@ -93,7 +95,7 @@ class WireSeat:
     def settle(self, now_us: int) -> None:
         """Bring register and operator up to now."""
         self.line.catch_up(now_us)
-        self._operator.settle(self.drive, self.register.clock_offset_s, now_us)
+        self._operator.settle(self.drive, int(self.register.clock_offset_s), now_us)
 
     def fault(self, fault: Fault, begins: bool) -> bool:
         self.line.catch_up(int(self._env.now))

@@ -164,7 +164,7 @@ class ShtrihDriver:
                 return stop
         if not self._drive:
             self._drive = (yield from talk.ask(_DRIVE_STATUS))[6]
-        if receipt.electronic is facts.prints:
+        if receipt.electronic is facts.prints and not facts.prints_all:
             yield from self._write(talk, _PRINTING, 1 if receipt.electronic else 0)
         answer: list[Any] = []
         command = _STATUS

@@ -91,13 +91,15 @@ class Facts:
     """What the driver must know of a register to write a receipt for it.
 
     ``ffd``: the format by tag 1209 (2 = 1.05, 4 = 1.2). ``place``: the place of settlement it is registered with; a receipt for another
-    site carries its own (1187). ``prints``: paper comes out; otherwise the register is set to record without printing. ``internet_sign``:
+    site carries its own (1187). ``prints``: paper comes out of receipts that ask for it; otherwise the register is set to record without
+    printing. ``prints_all``: paper comes out of every receipt, electronic ones included. ``internet_sign``:
     settlements over the Internet are marked (1125, obligatory from 1 September 2025).
     """
 
     ffd: int = 2
     place: str = ""
     prints: bool = False
+    prints_all: bool = False
     internet_sign: bool = True
 
 
