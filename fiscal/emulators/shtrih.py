@@ -11,6 +11,8 @@ device profile (`fiscal.devices`). Source: reference sheet, sections 1 to 3.
 
 from __future__ import annotations
 
+import struct
+
 from fiscal.devices import Device
 from fiscal.emulators import Output, shtrih_sales, shtrih_service, shtrih_storage  # noqa: F401  they fill HANDLERS
 from fiscal.emulators.drive import Drive, DriveError
@@ -84,6 +86,7 @@ class ShtrihRegister:
         self._long = False
         self._halted_us: int | None = None
         self._payload: bytes | None = None
+        self._code = 0
         self._answer: bytes | None = None
         self._due_us: int | None = None
         self._reply_us = 0
@@ -125,7 +128,8 @@ class ShtrihRegister:
         if payload is None:
             return [(now_us + self._enq_us, out)] if out else []
         link.command = None
-        entry = self._entries.get(code_of(payload))
+        self._code = code = code_of(payload)
+        entry = self._entries.get(code)
         act_us = entry[4] if entry else self._default_us
         if self.slow != 1.0:
             act_us = int(act_us * self.slow)
@@ -296,7 +300,7 @@ class ShtrihRegister:
         self._payload = None
         self.now_us = now_us
         self.now_s = self.epoch_s + now_us // 1_000_000 + int(self.clock_offset_s)
-        code = code_of(payload)
+        code = self._code
         entry = self._entries.get(code)
         if entry is None:
             self._reply_us = 0
@@ -315,7 +319,7 @@ class ShtrihRegister:
                 del values[0]
             modes = command.modes
             if modes != 0xFFFF:
-                mode = self.mode & 0x0F
+                mode = 8 if self.receipt is not None else self.mode & 0x0F
                 if not modes >> mode & 1:
                     expired = mode == _MODE_EXPIRED and modes >> _MODE_SHIFT & 1
                     raise CommandError(SHIFT_EXPIRED if expired else WRONG_MODE)
@@ -328,7 +332,7 @@ class ShtrihRegister:
             error = refused.code
         except LayoutError:
             error = BAD_LENGTH
-        except (FfdError, OverflowError):
+        except (FfdError, OverflowError, struct.error):
             error = BAD_PARAMETERS
         self._reply_us = 0
         if code != 0x6B:

@@ -51,7 +51,17 @@ def build(payload: bytes) -> bytes:
     size = len(payload)
     if not 0 < size < 256:
         raise FrameError(f"a frame carries 1 to {MAX_PAYLOAD} bytes, not {size}")
-    return _HEAD[size] + payload + _BYTE[_fold(_from_bytes(payload, "little"), size) ^ size]
+    n = _from_bytes(payload, "little")
+    if size > 64:  # `_fold`, written out: this and `parse` run thirty times a receipt
+        n ^= n >> 1024
+        n ^= n >> 512
+    if size > 16:
+        n ^= n >> 256
+        n ^= n >> 128
+    n ^= n >> 64
+    n ^= n >> 32
+    n ^= n >> 16
+    return _HEAD[size] + payload + _BYTE[(n ^ n >> 8) & 0xFF ^ size]
 
 
 def parse(data: bytes) -> bytes:
@@ -60,7 +70,17 @@ def parse(data: bytes) -> bytes:
     if size < 1 or data[0] != 2 or data[1] != size:
         raise FrameError("not one whole frame")
     payload = data[2:-1]
-    if _fold(_from_bytes(payload, "little"), size) ^ size != data[-1]:
+    n = _from_bytes(payload, "little")
+    if size > 64:
+        n ^= n >> 1024
+        n ^= n >> 512
+    if size > 16:
+        n ^= n >> 256
+        n ^= n >> 128
+    n ^= n >> 64
+    n ^= n >> 32
+    n ^= n >> 16
+    if (n ^ n >> 8) & 0xFF ^ size != data[-1]:
         raise FrameError("wrong checksum")
     return payload
 

@@ -90,6 +90,8 @@ class Kind:
 
 
 def _wide(name: str, size: int, meaning: str) -> Kind:
+    if size < 7:  # read and written in two pieces, see `_pack_source`
+        return Kind(name, size, "IB" if size == 5 else "IH", meaning)
     return Kind(
         name, size, f"{size}s", meaning, lambda b: _int(b, "little"), lambda n: n.to_bytes(size, "little")
     )
@@ -185,9 +187,14 @@ class Field:
 
 
 class Layout:
-    """Fields in their order. Fixed fields first, then optional ones, then at most one that takes the rest."""
+    """Fields in their order. Fixed fields first, then optional ones, then at most one that takes the rest.
 
-    __slots__ = ("_fixed", "_reads", "_struct", "_tail", "_writes", "fields", "names", "size", "text")
+    ``pack(*values)`` gives the bytes; values of loose fields at the end may be left out. It raises `struct.error` or `OverflowError` for a
+    value that does not fit. ``unpack(data, at=0, strict=False)`` gives the list of values from offset ``at``; an absent optional field is
+    ``None``, an absent rest is empty. It raises `LayoutError` when bytes are missing or, under ``strict``, too many.
+    """
+
+    __slots__ = ("fields", "names", "pack", "size", "text", "unpack")
 
     def __init__(self, text: str) -> None:
         fields = []
@@ -197,76 +204,90 @@ class Layout:
         self.text = text
         self.fields = tuple(fields)
         self.names = tuple(field.name for field in fields)
-        head = [field for field in fields if not field.optional and field.kind.size]
-        self._tail = tuple(fields[len(head) :])
-        if any(not field.optional and field.kind.size for field in self._tail):
+        fixed = [field.kind.size > 0 and not field.optional for field in fields]
+        count = fixed.index(False) if False in fixed else len(fixed)
+        if any(fixed[count:]):
             raise ValueError(f"a fixed field stands behind a loose one: {text!r}")
-        self._fixed = len(head)
-        self._struct = struct.Struct("<" + "".join(field.kind.code for field in head))
-        self.size = self._struct.size
-        self._reads = tuple((i, f.kind.read) for i, f in enumerate(head) if f.kind.read is not None)
-        self._writes = tuple((i, f.kind.write) for i, f in enumerate(head) if f.kind.write is not None)
-
-    def pack(self, *values: Any) -> bytes:
-        """The bytes. Optional fields at the end may be left out. Raises `OverflowError` or `struct.error` on a value too large."""
-        if not self._tail:
-            if not self._writes:
-                return self._struct.pack(*values)
-            head = list(values)
-            for i, write in self._writes:
-                head[i] = write(head[i])
-            return self._struct.pack(*head)
-        head = list(values[: self._fixed])
-        for i, write in self._writes:
-            head[i] = write(head[i])
-        data = self._struct.pack(*head)
-        for field, value in zip(self._tail, values[self._fixed :], strict=False):
-            kind = field.kind
-            if value is None:
-                break
-            if kind.write is not None:
-                data += kind.write(value)
-            elif kind.size in (0, len(value) if isinstance(value, bytes) else -1):
-                data += value
-            else:
-                data += struct.pack("<" + kind.code, value)
-        return data
-
-    def unpack(self, data: bytes, at: int = 0, *, strict: bool = False) -> list[Any]:
-        """All values from offset ``at``; absent optional fields are ``None``, an absent rest is empty.
-
-        Raises `LayoutError` when bytes are missing, or too many under ``strict``.
-        """
-        size = self.size
-        spare = len(data) - at - size
-        if not self.fields:
-            if spare and strict:
-                raise LayoutError(f"{spare} bytes too many")
-            return []
-        if spare < 0:
-            raise LayoutError(f"{len(data) - at} bytes where {size} are needed")
-        values = list(self._struct.unpack_from(data, at))
-        for i, read in self._reads:
-            values[i] = read(values[i])
-        if not self._tail:
-            if spare and strict:
-                raise LayoutError(f"{spare} bytes too many")
-            return values
-        at += size
-        for field in self._tail:
-            kind = field.kind
-            part = data[at : at + kind.size] if kind.size else data[at:]
-            at += len(part)
-            if len(part) < kind.size:
-                values.append(None)
-            elif kind.read is not None:
-                values.append(kind.read(part))
-            elif kind.code and kind.code[-1] != "s":
-                values.append(struct.unpack("<" + kind.code, part)[0])
-            else:
-                values.append(part)
-        return values
+        head = struct.Struct("<" + "".join(field.kind.code for field in fields[:count]))
+        self.size = head.size
+        self.pack: Callable[..., bytes] = _make("pack", _pack_source(self.fields, count), self.fields, head)
+        self.unpack: Callable[..., list[Any]] = _make(
+            "unpack", _unpack_source(self.fields, count), self.fields, head
+        )
 
     def named(self, data: bytes, at: int = 0) -> dict[str, Any]:
         """The values by field name, for people."""
         return dict(zip(self.names, self.unpack(data, at), strict=True))
+
+
+# Packing and unpacking happen some thirty times a receipt. As `collections.namedtuple` does, the functions are written out once per layout:
+# a loop over fields would cost several times as much.
+
+
+def _pack_source(fields: tuple[Field, ...], count: int) -> list[str]:
+    arguments = [f"v{i}" if i < count else f"v{i}=None" for i in range(len(fields))]
+    parts = []
+    for i, field in enumerate(fields[:count]):
+        if len(field.kind.code) == 2 and field.kind.code[0] == "I":  # a wide integer in two pieces
+            parts += [f"v{i} & 0xFFFFFFFF", f"v{i} >> 32"]
+        else:
+            parts.append(f"write{i}(v{i})" if field.kind.write is not None else f"v{i}")
+    lines = [f"def pack({', '.join(arguments)}):", f"    data = pack_head({', '.join(parts)})"]
+    for i, field in enumerate(fields[count:], count):
+        value = f"write{i}(v{i})" if field.kind.write is not None else f"v{i}"
+        if field.kind.write is None and field.kind.code and field.kind.code[-1] != "s":
+            value = f"number{i}.pack(v{i})"
+        lines.append(f"    if v{i} is not None: data += {value}")
+    return [*lines, "    return data"]
+
+
+def _unpack_source(fields: tuple[Field, ...], count: int) -> list[str]:
+    lines = ["def unpack(data, at=0, *, strict=False):", "    spare = len(data) - at - size"]
+    lines.append("    if spare < 0: raise LayoutError(f'{len(data) - at} bytes where {size} are needed')")
+    targets = []
+    values = []
+    for i, field in enumerate(fields):
+        kind = field.kind
+        value = f"v{i}"
+        if i < count:
+            targets.append(value)
+            if len(kind.code) == 2 and kind.code[0] == "I":
+                targets.append(f"h{i}")
+                value = f"v{i} | h{i} << 32"
+            elif kind.read is not None:
+                value = f"read{i}(v{i})"
+        values.append(value)
+    if targets:
+        lines.append(f"    {', '.join(targets)}, = unpack_head(data, at)")
+    if count == len(fields):
+        lines.append("    if spare and strict: raise LayoutError(f'{spare} bytes too many')")
+    else:
+        lines.append("    at += size")
+    for i, field in enumerate(fields[count:], count):
+        kind = field.kind
+        value = f"read{i}(part)" if kind.read is not None else "part"
+        if kind.read is None and kind.code and kind.code[-1] != "s":
+            value = f"number{i}.unpack(part)[0]"
+        if kind.size:
+            lines += [f"    part = data[at:at + {kind.size}]", f"    at += {kind.size}"]
+            lines.append(f"    v{i} = {value} if len(part) == {kind.size} else None")
+        else:
+            lines += ["    part = data[at:]", f"    v{i} = {value}"]
+    return [*lines, f"    return [{', '.join(values)}]"]
+
+
+def _make(name: str, source: list[str], fields: tuple[Field, ...], head: struct.Struct) -> Callable[..., Any]:
+    space: dict[str, Any] = {
+        "pack_head": head.pack,
+        "unpack_head": head.unpack_from,
+        "size": head.size,
+        "LayoutError": LayoutError,
+    }
+    for i, field in enumerate(fields):
+        kind = field.kind
+        space[f"read{i}"], space[f"write{i}"] = kind.read, kind.write
+        if kind.code and kind.code[-1] != "s" and len(kind.code) == 1:
+            space[f"number{i}"] = struct.Struct("<" + kind.code)
+    exec("\n".join(source), space)
+    made: Callable[..., Any] = space[name]
+    return made
