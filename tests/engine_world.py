@@ -188,8 +188,10 @@ class World:
         self.fate_shares: dict[type[Any], list[tuple[str, float]]] = {}
         self.poison: set[str] = set()
         self.restart_us = 5 * SECOND
-        self.crash_at: set[int] = set()
+        self.crash_at: set[int] = set()  # numbers of effects that are not carried out any more
+        self.crash_at_record = 0  # when the journal has so many records, and before the engine hears of it
         self.crash_share = 0.0
+        self.orders_survive = False  # a register finishes what it was sent although the engine died
         # what happened
         self.effects = 0
         self.crashes = 0
@@ -300,7 +302,11 @@ class World:
                     self.deliver(events.CommitFailed(one.ticket, "disk full"))
         else:
             self._append(commit)
-            self.deliver(events.Committed(commit.ticket))
+            if 0 < self.crash_at_record <= len(self.journal):
+                self.crash_at_record = 0
+                self.crash()
+            else:
+                self.deliver(events.Committed(commit.ticket))
 
     def _append(self, commit: events.Commit) -> None:
         self.journal.append(commit.records)
@@ -459,7 +465,9 @@ class World:
         self._ticket = 0
         for index in sorted(self._work):
             work = self._work[index]
-            if work.fate == "done" and self.crash_share and self.random.random() < 0.5:
+            if work.fate == "done" and (
+                self.orders_survive or (self.crash_share and self.random.random() < 0.5)
+            ):
                 self._outcome(self.registers[index], work.task, "done")
         self._work.clear()
         self.at(self.now + self.restart_us, self._restart)

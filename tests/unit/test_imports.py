@@ -100,9 +100,9 @@ def faults_of(name: str, source: str, is_package: bool = False) -> list[str]:
         where = f"{name}:{line} imports {target}"
         if target.split(".")[0] in ("bench", "fiscal") and floor(target) > floor(name):
             faults.append(f"{where}: an arrow up, from floor {floor(name)} to floor {floor(target)}")
-        if is_pure(name) and target.split(".")[0] in FORBIDDEN:
-            if not any(within(name, package) and within(target, what) for package, what in ALLOWED.items()):
-                faults.append(f"{where}: {name} is pure")
+        allowed = any(within(name, package) and within(target, what) for package, what in ALLOWED.items())
+        if is_pure(name) and target.split(".")[0] in FORBIDDEN and not allowed:
+            faults.append(f"{where}: {name} is pure")
     if is_pure(name):
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
