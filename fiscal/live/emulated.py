@@ -202,12 +202,16 @@ class EmulatedRegister:
         emulator, endpoint, outgoing = self.emulator, self.endpoint, self._outgoing
         while self._going:
             now_us = self.now_us()
-            while outgoing and outgoing[0][0] <= now_us:
-                endpoint.write(heapq.heappop(outgoing)[2])
             wake_us = emulator.next_wakeup()
-            if wake_us is not None and wake_us <= now_us:
+            while wake_us is not None and wake_us <= now_us:
                 self._put(emulator.wake(now_us))
-                continue
+                wake_us = emulator.next_wakeup()
+            if outgoing and outgoing[0][0] <= now_us:
+                # what leaves at the same moment leaves in one piece
+                parts = []
+                while outgoing and outgoing[0][0] <= now_us:
+                    parts.append(heapq.heappop(outgoing)[2])
+                endpoint.write(b"".join(parts))
             until_us = outgoing[0][0] if outgoing else None
             if wake_us is not None and (until_us is None or wake_us < until_us):
                 until_us = wake_us

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
+import sys
 import time
 from typing import Protocol
 
@@ -22,6 +24,7 @@ from fiscal.registers.conversation import LineLost
 __all__ = ["LineLost", "Link", "SerialLink", "TcpLink", "check_address", "open_link"]
 
 CHUNK = 4096
+WRITE_TIMEOUT_S = 5.0
 SLICE_S = 0.05
 """pyserial reconfigures the port when the timeout changes, so the port keeps this one and a longer wait is several reads."""
 
@@ -47,7 +50,7 @@ class SerialLink:
         self._port = port
         try:
             self._serial = serial.Serial(
-                port, baudrate=baud, timeout=SLICE_S, write_timeout=5.0, exclusive=True
+                port, baudrate=baud, timeout=SLICE_S, write_timeout=WRITE_TIMEOUT_S, exclusive=True
             )
         except (serial.SerialException, OSError, ValueError) as error:
             raise LineLost(f"{port}: cannot open: {_reason(error)}") from None
@@ -89,17 +92,20 @@ class TcpLink:
             self._socket = socket.create_connection((host, port), timeout=connect_timeout_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            # Timeouts by the system, not by Python, which would poll before every call: half the system calls, half the turns to wait for.
+            self._socket.setblocking(True)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _interval(WRITE_TIMEOUT_S))
         except OSError as error:
             raise LineLost(f"{self._name}: cannot connect: {_reason(error)}") from None
-        self._timeout_s = connect_timeout_s
+        self._timeout_s = 0.0
 
     def read(self, timeout_s: float) -> bytes:
         try:
             if timeout_s != self._timeout_s:
-                self._socket.settimeout(max(timeout_s, 0.001))
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _interval(timeout_s))
                 self._timeout_s = timeout_s
             data = self._socket.recv(CHUNK)
-        except TimeoutError:
+        except (BlockingIOError, TimeoutError):
             return b""
         except OSError as error:
             raise LineLost(f"{self._name}: lost: {_reason(error)}") from None
@@ -116,6 +122,14 @@ class TcpLink:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.close()
+
+
+def _interval(seconds: float) -> bytes:
+    """A time for ``SO_RCVTIMEO``; zero would mean for ever."""
+    ms = max(1, round(seconds * 1000))
+    if sys.platform == "win32":
+        return struct.pack("@L", ms)
+    return struct.pack("@ll", ms // 1000, ms % 1000 * 1000)
 
 
 def _reason(error: BaseException) -> str:

@@ -38,8 +38,8 @@ def receipt_json(view: ReceiptView) -> dict[str, Any]:
             "sign": recorded.sign,
             "drive": recorded.drive,
             "time": wall_text(recorded.time_s * 1_000_000)[:19],
-            "shift": recorded.shift,
-            "receipt_number": recorded.receipt_number,
+            "shift": recorded.shift or None,
+            "receipt_number": recorded.receipt_number or None,
             "recorded_at": wall_text(view.recorded_wall_us),
             "qr": qr_text(
                 recorded.time_s,
