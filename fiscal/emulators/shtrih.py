@@ -5,8 +5,8 @@ later. What has not acted when the power fails has not happened; what has acted 
 Printing goes on after the answer: meanwhile the register says so (submode 5, or 4 for a shift report) and refuses what prints.
 
 Which command is allowed when is said by `fiscal.registers.shtrih.commands`; what each does stands in ``shtrih_service`` (state, tables,
-clock, printer), ``shtrih_sales`` (receipts, shift, cash) and ``shtrih_storage`` (the drive behind it). How long things take stands in the
-device profile (`fiscal.devices`). Source: reference sheet, sections 1 to 3.
+clock, printer), ``shtrih_shift``, ``shtrih_sales``, ``shtrih_corrections`` and ``shtrih_storage`` (the drive behind it). How long things
+take stands in the device profile (`fiscal.devices`). Source: reference sheet, sections 1 to 3.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from __future__ import annotations
 import struct
 
 from fiscal.devices import Device
-from fiscal.emulators import Output, shtrih_sales, shtrih_service, shtrih_storage  # noqa: F401  they fill HANDLERS
+from fiscal.emulators import (  # noqa: F401  the modules fill HANDLERS
+    Output,
+    shtrih_corrections,
+    shtrih_sales,
+    shtrih_service,
+    shtrih_shift,
+    shtrih_storage,
+)
 from fiscal.emulators.drive import Drive, DriveError
 from fiscal.emulators.shtrih_counters import Counters
 from fiscal.emulators.shtrih_dispatch import HANDLERS, CommandError

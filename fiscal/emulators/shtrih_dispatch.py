@@ -7,11 +7,17 @@ reply (what follows the error byte) or raises `CommandError`, and then nothing h
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fiscal.registers.shtrih.commands import COMMANDS
 
-__all__ = ["HANDLERS", "CommandError", "Handler", "handles"]
+if TYPE_CHECKING:
+    from fiscal.emulators.drive_documents import Stored
+    from fiscal.emulators.shtrih import ShtrihRegister
+
+__all__ = ["HANDLERS", "CommandError", "Handler", "handles", "moment_of", "operator_only", "reply"]
+
+DATED_ANSWERS = (17, 1, 36)
 
 Handler = Callable[..., bytes]
 
@@ -44,3 +50,13 @@ def reply(code: int) -> Callable[..., bytes]:
     """The packer of a command's reply."""
     pack: Callable[..., Any] = COMMANDS[code].reply.pack
     return pack
+
+
+def operator_only(register: ShtrihRegister) -> bytes:
+    """The commonest reply: who did it."""
+    return bytes((register.operator,))
+
+
+def moment_of(register: ShtrihRegister, stored: Stored) -> tuple[int, ...]:
+    """The moment of a document, for the end of a reply, where the register is set up to tell it."""
+    return (stored.time_s,) if register.tables.number(DATED_ANSWERS) else ()

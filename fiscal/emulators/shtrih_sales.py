@@ -1,16 +1,16 @@
-"""Receipts, corrections, the shift and the drawer of an emulated Shtrih-M register.
+"""Receipts of an emulated Shtrih-M register.
 
 Two ways lead to the same fiscal document: operations v2 (FF46, FF45) and the classic one (80h-87h, 85h), which older hosts still go.
-A receipt is checked as it grows; at closing the drive records it, and only then do the counters move. Source: reference sheet, 2.4, 2.5.
+A receipt is checked as it grows; at closing the drive records it, and only then do the counters move. Source: reference sheet, section 2.5.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fiscal.emulators.drive_documents import Stored, Sums
+from fiscal.emulators.drive_documents import Stored
 from fiscal.emulators.drive_rules import CurrentDocument
-from fiscal.emulators.shtrih_dispatch import CommandError, handles, reply
+from fiscal.emulators.shtrih_dispatch import CommandError, handles, moment_of, operator_only, reply
 from fiscal.emulators.shtrih_receipt import (
     GROUP_VAT,
     TAX_VAT,
@@ -22,7 +22,8 @@ from fiscal.emulators.shtrih_receipt import (
     five_sums,
     vat_pairs,
 )
-from fiscal.ffd.tlv import byte, text, walk
+from fiscal.emulators.shtrih_shift import begin_shift
+from fiscal.ffd.tlv import walk
 from fiscal.vat import UnknownRate
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 BAD_VALUE = 0x33
 CONTRADICTS_SETTINGS = 0x35
 PAID_TOO_LITTLE = 0x45
-DRAWER_EMPTY = 0x46
 TOTAL_OVERFLOW = 0x48
 WRONG_TYPE = 0x49
 TOO_MUCH_CASHLESS = 0x4D
@@ -42,88 +42,16 @@ NO_DEPARTMENT = 0x63
 WRONG_MODE = 0x73
 ZERO_TOTAL = 0x8E
 FORBID_ZERO = (1, 1, 23)
-KEEP_DRAWER = (1, 1, 2)
-DATED_ANSWERS = (17, 1, 36)
 
 NOT_GIVEN = (1 << 40) - 1
 MAX_KOP = 9_999_999_999
 FFD_11 = 3
 
 _OPERATION_TYPES = {1: 0, 2: 2, 3: 1, 4: 3}  # FF46 -> register's type
-_VAT_ORDER = (1, 2, 5, 6, 3, 4)  # of the six sums in a correction
 
 _close = reply(0x85)
 _close_v2 = reply(0xFF45)
 _subtotal = reply(0x89)
-_cash = reply(0x50)
-_correction = reply(0xFF36)
-
-
-def operator_only(register: Register) -> bytes:
-    return bytes((register.operator,))
-
-
-# ---- shift ------------------------------------------------------------------------------------------------------------------------
-
-
-def _report_tags(register: Register) -> bytes:
-    tags = register.shift_tags
-    register.shift_tags = b""
-    cashier = register.tables.text(2, register.operator, 2)
-    if cashier and not any(tag == 1021 for tag, _ in walk(tags)):
-        tags += text(1021, cashier)
-    return tags
-
-
-def begin_shift(register: Register) -> Stored:
-    """The opening report; the register and the drive open the shift together."""
-    stored = register.drive.open_shift(register.now_s, _report_tags(register))
-    register.counters.next_document()
-    return stored
-
-
-def end_shift(register: Register) -> Stored:
-    """The Z report: the drive records, the counters of the shift are cleared, the register is deaf for a while."""
-    stored = register.drive.close_shift(register.now_s, _report_tags(register))
-    register.counters.close_shift(keep_drawer=not register.tables.number(KEEP_DRAWER))
-    register.occupy_for_report()
-    return stored
-
-
-@handles(0xE0)
-def open_shift(register: Register) -> bytes:
-    begin_shift(register)
-    register.print_lines(register.device.report_lines // 2)
-    return operator_only(register)
-
-
-@handles(0x41)
-def z_report(register: Register) -> bytes:
-    end_shift(register)
-    return operator_only(register)
-
-
-@handles(0x40, 0x42, 0x43)
-def x_report(register: Register) -> bytes:
-    register.counters.x_report()
-    register.print_lines(register.device.report_lines)
-    return operator_only(register)
-
-
-@handles(0x50)
-def cash_in(register: Register, kop: int) -> bytes:
-    number = register.counters.cash(kop)
-    register.print_lines(8)
-    return _cash(register.operator, number)
-
-
-@handles(0x51)
-def cash_out(register: Register, kop: int) -> bytes:
-    if kop > register.counters.drawer_kop:
-        raise CommandError(DRAWER_EMPTY)
-    number = register.counters.cash(-kop)
-    register.print_lines(8)
-    return _cash(register.operator, number)
 
 
 # ---- a receipt grows --------------------------------------------------------------------------------------------------------------
@@ -407,9 +335,7 @@ def close_v2(
     if rounding_kop > 99:
         raise CommandError(BAD_VALUE)
     stored, change = _settle(register, _open(register), list(payments), taxation, rounding_kop)
-    if register.tables.number(DATED_ANSWERS):
-        return _close_v2(change, stored.document, stored.sign, stored.time_s)
-    return _close_v2(change, stored.document, stored.sign)
+    return _close_v2(change, stored.document, stored.sign, *moment_of(register, stored))
 
 
 @handles(0x85)
@@ -438,78 +364,3 @@ def close(
         _adjust(receipt, -off)
     _, change = _settle(register, receipt, [cash, type2, type3, type4] + [0] * 12, 0, 0)
     return _close(register.operator, change)
-
-
-# ---- corrections of FFD 1.05 ------------------------------------------------------------------------------------------------------
-
-
-@handles(0xFF35)
-def begin_correction(register: Register) -> bytes:
-    register.drive.begin(CurrentDocument.CORRECTION, register.now_s)
-    register.correction = OpenReceipt(0, correction=True)
-    return b""
-
-
-@handles(0xFF36)
-def correction(register: Register, total_kop: int, type_: int) -> bytes:
-    return _correct(register, None, type_, total_kop, (total_kop, 0, 0, 0, 0), (0,) * 6, 0)
-
-
-@handles(0xFF4A)
-def correction_v2(
-    register: Register,
-    reason: int,
-    type_: int,
-    total_kop: int,
-    cash: int,
-    electronic: int,
-    prepaid: int,
-    credit: int,
-    provision: int,
-    taxes: tuple[int, ...],
-    taxation: int,
-) -> bytes:
-    if reason > 1:
-        raise CommandError(BAD_VALUE)
-    sums = (cash, electronic, prepaid, credit, provision)
-    return _correct(register, reason, type_, total_kop, sums, taxes, taxation)
-
-
-def _correct(
-    register: Register,
-    reason: int | None,
-    type_: int,
-    total_kop: int,
-    sums: tuple[int, int, int, int, int],
-    taxes: tuple[int, ...],
-    taxation: int,
-) -> bytes:
-    receipt = register.correction
-    if receipt is None:
-        raise CommandError(WRONG_MODE)
-    if type_ not in (1, 3) or sum(sums) != total_kop:
-        raise CommandError(BAD_VALUE)
-    registration = register.drive.registration
-    assert registration is not None
-    taxation = taxation or registration.taxation & -registration.taxation
-    receipt.type = TYPE_1054.index(type_)
-    receipt.total_kop = total_kop
-    if reason is not None and 1173 not in receipt.tag_numbers:
-        receipt.tags.insert(0, byte(1173, reason))
-    vat = {code: kop for code, kop in sorted(zip(_VAT_ORDER, taxes, strict=True)) if kop}
-    ffd = registration.ffd
-    declared, body = document_body(
-        receipt, sums, taxation, vat, ffd, register.standing(receipt, ffd), registration.tax_site
-    )
-    stored = register.drive.record(31, type_, total_kop, Sums(*declared), body, register.now_s)
-    register.correction = None
-    register.counters.close(
-        receipt, [sums[0], sums[1], *[0] * 11, *sums[2:]], sums[0] if type_ == 1 else -sums[0]
-    )
-    register.counters.corrections[receipt.type] += total_kop
-    register.print_lines(register.device.receipt_lines, document=True)
-    return _correction(stored.receipt_number, stored.document, stored.sign, *_dated(register, stored))
-
-
-def _dated(register: Register, stored: Stored) -> tuple[int, ...]:
-    return (stored.time_s,) if register.tables.number(DATED_ANSWERS) else ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fiscal.emulators.shtrih_dispatch import CommandError, handles, reply
+from fiscal.emulators.shtrih_dispatch import CommandError, handles, operator_only, reply
 from fiscal.emulators.shtrih_tables import TABLES
 from fiscal.registers.shtrih.clock import date_and_time, seconds
 from fiscal.registers.shtrih.errors import error
@@ -48,11 +48,6 @@ _MODEL_FLAGS = sum(
     # paper sensor, cover, lever, cutter, leading zeros, 6Bh, drive, tags printed, QR, FFD 1.1, corrections as receipts, dated answers
 )
 _COLUMNS = {576: (12, 24, 8), 384: (12, 25, 6)}
-
-
-def operator_only(register: Register) -> bytes:
-    """The commonest reply: who did it."""
-    return bytes((register.operator,))
 
 
 # ---- state ------------------------------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from fiscal.emulators.drive import Phase
 from fiscal.emulators.drive_documents import Stored
 from fiscal.emulators.drive_registration import Registration
 from fiscal.emulators.drive_rules import CurrentDocument
-from fiscal.emulators.shtrih_dispatch import CommandError, handles, reply
-from fiscal.emulators.shtrih_sales import begin_shift, end_shift
+from fiscal.emulators.shtrih_dispatch import CommandError, handles, moment_of, reply
+from fiscal.emulators.shtrih_shift import begin_shift, end_shift
 from fiscal.ffd.tlv import HEADER, walk
 from fiscal.registers.shtrih.layouts import moment_bytes
 
@@ -24,7 +24,6 @@ NO_DATA = 0x08
 BAD_STATE = 0x02
 BAD_VALUE = 0x33
 NOTHING_SELECTED = 0x08
-DATED_ANSWERS = (17, 1, 36)
 BLOCK = 240
 
 _status = reply(0xFF01)
@@ -195,10 +194,6 @@ def cancel_document(register: Register) -> bytes:
     return b""
 
 
-def _dated(register: Register, stored: Stored) -> tuple[int, ...]:
-    return (stored.time_s,) if register.tables.number(DATED_ANSWERS) else ()
-
-
 # ---- shift reports by way of the drive --------------------------------------------------------------------------------------------
 
 
@@ -218,13 +213,13 @@ def begin_close_shift(register: Register) -> bytes:
 def open_shift(register: Register) -> bytes:
     stored = begin_shift(register)
     register.print_lines(register.device.report_lines // 2)
-    return _shift_document(stored.shift & 0xFFFF, stored.document, stored.sign, *_dated(register, stored))
+    return _shift_document(stored.shift & 0xFFFF, stored.document, stored.sign, *moment_of(register, stored))
 
 
 @handles(0xFF43)
 def close_shift(register: Register) -> bytes:
     stored = end_shift(register)
-    return _shift_document(stored.shift & 0xFFFF, stored.document, stored.sign, *_dated(register, stored))
+    return _shift_document(stored.shift & 0xFFFF, stored.document, stored.sign, *moment_of(register, stored))
 
 
 @handles(0xFF37)
@@ -240,7 +235,7 @@ def state_report(register: Register) -> bytes:
     stored = drive.state_report(register.now_s)
     register.print_lines(register.device.report_lines)
     first = tuple(moment_bytes(unsent.time_s)[:3])
-    return _state(stored.document, stored.sign, unsent.count, first, *_dated(register, stored))
+    return _state(stored.document, stored.sign, unsent.count, first, *moment_of(register, stored))
 
 
 # ---- registration -----------------------------------------------------------------------------------------------------------------
@@ -301,7 +296,7 @@ def reregistration_report(
 def _registered(register: Register, stored: Stored) -> bytes:
     register.settings_changed()
     register.print_lines(register.device.report_lines)
-    return _document(stored.document, stored.sign, *_dated(register, stored))
+    return _document(stored.document, stored.sign, *moment_of(register, stored))
 
 
 @handles(0xFF09)
