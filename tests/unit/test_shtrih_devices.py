@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 
@@ -75,9 +76,8 @@ def test_a_profile_takes_over_what_it_does_not_say() -> None:
     ],
 )
 def test_mistakes_are_named(text: str, words: str) -> None:
-    with pytest.raises(DeviceError, match="^") as refused:
+    with pytest.raises(DeviceError, match=re.escape(words)):
         read(text)
-    assert words in str(refused.value)
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:

@@ -102,7 +102,11 @@ def _sums(name: str, count: int, size: int, meaning: str) -> Kind:
     width, step = count * size, 8 * size
     limit = (1 << step) - 1
 
+    nothing = bytes(width)
+
     def write(values: tuple[int, ...]) -> bytes:
+        if not any(values):
+            return nothing
         whole = 0
         for at, value in enumerate(values):
             if value:
@@ -114,7 +118,11 @@ def _sums(name: str, count: int, size: int, meaning: str) -> Kind:
     zero = bytes(size)
     places = tuple(slice(at, at + size) for at in range(0, width, size))
 
+    none = (0,) * count
+
     def read(data: bytes) -> tuple[int, ...]:
+        if data == nothing:
+            return none
         return tuple([0 if data[at] == zero else _int(data[at], "little") for at in places])
 
     return Kind(name, width, f"{width}s", meaning, read, write, (0,) * count)
