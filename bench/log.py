@@ -31,7 +31,9 @@ class EventLog:
     def __init__(self) -> None:
         self.rows: list[Row] = []
 
-    def add(self, t_us: int, kind: str, key: str = "", register: int = -1, detail: str = "", number: int = 0) -> None:
+    def add(
+        self, t_us: int, kind: str, key: str = "", register: int = -1, detail: str = "", number: int = 0
+    ) -> None:
         self.rows.append((t_us, kind, key, register, detail, number))
 
     def sha256(self) -> str:
