@@ -30,6 +30,7 @@ from fiscal.receipt import (
 )
 
 KEY_LENGTH = 128
+LARGEST = 2**63
 
 _VAT_NAMES = {
     "none": Vat.NONE,
@@ -57,13 +58,19 @@ def _scaled(value: Any, scale: int, unit: str) -> int:
     else:
         if not isinstance(value, str | float | Decimal):
             raise ValueError(f'expected a number such as "199.90", not {type(value).__name__}')
+        text = str(value)
         try:
-            scaled = Decimal(str(value)) * scale
+            # a length within the precision of the context, so that nothing is rounded; a size that an integer can take
+            scaled = Decimal(text) * scale if len(text) <= 24 else None
+            if scaled is None or not -LARGEST <= scaled <= LARGEST:
+                raise ValueError(f"{text[:40]!r} is too long or too large")
             whole = int(scaled)
-        except (InvalidOperation, ValueError, OverflowError):
-            raise ValueError(f"{str(value)[:40]!r} is not a number") from None
+        except InvalidOperation:
+            raise ValueError(f"{text[:40]!r} is not a number") from None
         if whole != scaled:
-            raise ValueError(f"{str(value)[:40]!r} has more decimals than {unit} has")
+            raise ValueError(f"{text[:40]!r} has more decimals than {unit} has")
+    if whole > LARGEST:
+        raise ValueError("is too large")
     if whole < 0:
         raise ValueError("is negative; a return has its own type and positive sums")
     return whole
