@@ -3,7 +3,8 @@
 A conversation runs *ahead* of the world's clock: handshakes and answers are computed, not waited for, so an exchange costs one SimPy event.
 Two rules keep that honest. A command leaves only when the world's clock has caught up with the conversation's; and no
 conversation runs past a *barrier*, a moment at which something happens to this line (a cable is pulled, power fails, a clock
-jumps): it waits for the world there and goes on with what it finds.
+jumps): it waits for the world there and goes on with what it finds. Bytes that a barrier finds half sent are sent in two pieces, so that
+a register whose cable is pulled in the middle of a command gets the middle of a command.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ import simpy
 from simpy.events import Timeout
 
 from fiscal.emulators import Emulator, Output
-from fiscal.registers.conversation import Conversation, LineLost, Outcome, Pause, Receive, Send, Step
+from fiscal.registers.conversation import (
+    Blame,
+    Conversation,
+    LineLost,
+    Outcome,
+    Receive,
+    Refused,
+    Send,
+    Step,
+    Unknown,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +61,9 @@ class VirtualLine:
         self._latency_us = latency_us
         self._barriers = deque(sorted(set(barriers)))
         self._barrier = self._barriers.popleft() if self._barriers else _NEVER
-        self.connected = True
+        self._connected = True
+        self._dead = False  # for the conversation under way: a cable that is in again does not bring it back
+        self._acted = False  # a command of it has left
         self.frozen_until_us = 0  # the computer hangs: nothing is read or sent before
         self.noise = 0.0  # probability that an exchange is garbled
         self.noise_draws: np.random.Generator | None = None
@@ -76,6 +89,8 @@ class VirtualLine:
         now = int(self._env.now)
         self.catch_up(now)
         self._inbox.clear()
+        self._dead = not self._connected
+        self._acted = False
         self._conversation = conversation
         self._done = done
         self._t = now
@@ -94,14 +109,35 @@ class VirtualLine:
         emulator = self.emulator
         at = emulator.next_wakeup()
         while at is not None and at <= now_us:
-            emulator.wake(at)
+            self._take(emulator.wake(at))
             at = emulator.next_wakeup()
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    def unplug(self) -> None:
+        """The cable is out: the conversation under way has lost its line for good, and nothing more arrives."""
+        self._connected = False
+        self._dead = True
+        self._inbox.clear()
+
+    def plug(self) -> None:
+        """The cable is in again. Only a new conversation finds the line."""
+        self._connected = True
+
+    def silence(self, now_us: int) -> None:
+        """The register's power fails: what it had not sent completely never arrives."""
+        self._inbox = deque(chunk for chunk in self._inbox if chunk[0] <= now_us)
 
     def _resume(self, event: Timeout) -> None:
         if event is not self._waiting:
             return  # of an abandoned conversation
         self._waiting = None
         if self._ended:
+            if self.frozen_until_us > self._env.now:
+                self._wait(None, self.frozen_until_us)
+                return
             done, self._done, self._conversation = self._done, None, None
             assert done is not None
             done(self._outcome)
@@ -118,59 +154,79 @@ class VirtualLine:
         """Go on with the conversation until it must wait for the world. ``step`` is a step it waited in."""
         conversation = self._conversation
         assert conversation is not None
+        proceed = conversation.send
         now = int(self._env.now)
         while self._barrier <= now:
             self._barrier = self._barriers.popleft() if self._barriers else _NEVER
+        begun = step is not None  # a step that waited keeps its deadline
         answer: bytes | None = None
         try:
             if step is None:
-                step = self._begin(conversation.send(None))
+                step = proceed(None)
             while True:
                 if self._t < self.frozen_until_us:
                     self._t = self.frozen_until_us
-                if self._t >= self._barrier:
-                    self._wait(step, self._barrier)
-                    return
-                if isinstance(step, Pause):
-                    if self._deadline_us > self._barrier:
-                        self._t = self._barrier
+                    if begun and self._deadline_us < self._t:
+                        self._deadline_us = self._t  # what came meanwhile lies there to be read
+                if isinstance(step, Receive):
+                    if not begun:
+                        self._deadline_us = self._t + step.timeout_us
+                    if self._t >= self._barrier:
                         self._wait(step, self._barrier)
                         return
-                    self._t = max(self._t, self._deadline_us)
-                    answer = None
-                elif not self.connected:
-                    step = self._begin(conversation.throw(LineLost("the line is down")))
-                    continue
-                elif isinstance(step, Send):
-                    if step.command and self._t > now:
-                        self._wait(step, self._t)
-                        return
-                    self._send(step)
-                    answer = None
-                else:
+                    if self._dead:
+                        step = conversation.throw(LineLost("the line is down"))
+                        begun = False
+                        continue
                     answer = self._receive()
                     if answer is None:
                         self._t = max(self._t, self._barrier)
                         self._wait(step, self._barrier)
                         return
-                step = self._begin(conversation.send(answer))
+                elif isinstance(step, Send):
+                    if self._t >= self._barrier:
+                        self._wait(step, self._barrier)
+                        return
+                    if self._dead:
+                        step = conversation.throw(LineLost("the line is down"))
+                        begun = False
+                        continue
+                    if step.command and self._t > now:
+                        self._wait(step, self._t)
+                        return
+                    rest = self._send(step)
+                    if rest is not None:
+                        self._wait(rest, self._barrier)
+                        return
+                    answer = None
+                else:
+                    if not begun:
+                        self._deadline_us = self._t + step.duration_us
+                    if self._deadline_us > self._barrier:
+                        self._t = max(self._t, self._barrier)
+                        self._wait(step, self._barrier)
+                        return
+                    self._t = max(self._t, self._deadline_us)
+                    answer = None
+                begun = False
+                step = proceed(answer)
         except StopIteration as stop:
-            self._ended = True
-            self._outcome = stop.value
-            self._wait(None, max(self._t, now))
+            self._end(stop.value)
+        except LineLost as lost:  # the driver gave up
+            reason = str(lost)
+            self._end(Unknown(reason) if self._acted else Refused("line", reason, Blame.LINE))
 
-    def _begin(self, step: Step) -> Step:
-        if isinstance(step, Receive):
-            self._deadline_us = self._t + step.timeout_us
-        elif isinstance(step, Pause):
-            self._deadline_us = self._t + step.duration_us
-        return step
+    def _end(self, outcome: Outcome) -> None:
+        self._ended = True
+        self._outcome = outcome
+        self._wait(None, max(self._t, int(self._env.now)))
 
-    def _send(self, step: Send) -> None:
+    def _send(self, step: Send) -> Send | None:
+        """Put the bytes on the line. Returns those that a barrier comes before."""
         data = step.data
-        self._t += len(data) * self._byte_us
         if step.command:
             self.exchanges += 1
+            self._acted = True
             if self.noise and self.noise_draws is not None:
                 draw = self.noise_draws.random()
                 if draw < self.noise:
@@ -179,15 +235,22 @@ class VirtualLine:
                         data = _garble(data, len(data) // 2)
                     else:
                         self._garble_next = True
-        arrival = self._t + self._latency_us
-        if arrival < self._mute_until_us:
-            return
-        emulator = self.emulator
-        at = emulator.next_wakeup()
-        while at is not None and at <= arrival:
-            self._take(emulator.wake(at))
+        rest: Send | None = None
+        end = self._t + len(data) * self._byte_us
+        if end > self._barrier:
+            fits = (self._barrier - self._t) // self._byte_us
+            data, rest = data[:fits], Send(data[fits:])
+            end = self._t + fits * self._byte_us
+        self._t = end
+        arrival = end + self._latency_us
+        if arrival >= self._mute_until_us and data:
+            emulator = self.emulator
             at = emulator.next_wakeup()
-        self._take(emulator.receive(data, arrival))
+            while at is not None and at <= arrival:
+                self._take(emulator.wake(at))
+                at = emulator.next_wakeup()
+            self._take(emulator.receive(data, arrival))
+        return rest
 
     def _receive(self) -> bytes | None:
         """The next chunk, ``b""`` at the timeout, ``None`` when a barrier comes first."""
@@ -222,6 +285,8 @@ class VirtualLine:
         return None
 
     def _take(self, output: Output) -> None:
+        if self._dead:
+            return
         for leaves, chunk in output:
             if leaves < self._mute_until_us:
                 continue

@@ -109,13 +109,18 @@ class WireSeat:
         self._unpowered += 1 if begins else -1
         if begins and not before:
             self.register.power_off(int(self._env.now))
+            self.line.silence(int(self._env.now))
         elif not begins and not self._unpowered:
             self.register.power_on(int(self._env.now))
         return True
 
     def _cable(self, fault: Fault, begins: bool) -> bool:
+        before = self._unplugged
         self._unplugged += 1 if begins else -1
-        self.line.connected = not self._unplugged
+        if begins and not before:
+            self.line.unplug()
+        elif not begins and not self._unplugged:
+            self.line.plug()
         return True
 
     def _hang(self, fault: Fault, begins: bool) -> bool:
