@@ -249,18 +249,20 @@ class Runtime:
                     check_us = now_us + CLOCK_CHECK_US
 
     def _request(self, engine: Engine, request: _Request, now_us: int) -> None:
-        known = request.key in self._status or request.key in self._waiting
+        key = request.key
+        known = key in self._status or key in self._waiting
+        waiting = self._waiting.setdefault(key, [])
+        waiting.append((request.answered, known))
         effects = engine.handle(request.event, now_us)
-        at_once = None
         for effect in effects:
-            if type(effect) is Reply and effect.key == request.key:
-                at_once = effect
-        if at_once is not None:
-            # It answers this very request. Whoever else waits with the same key waits for the journal.
-            request.answered(at_once, known, engine.status(request.key))
-            effects.remove(at_once)
-        else:
-            self._waiting.setdefault(request.key, []).append((request.answered, known))
+            if type(effect) is Reply and effect.key == key:
+                # It answers this very request. Whoever else waits with the same key waits for the journal.
+                waiting.pop()
+                if not waiting:
+                    del self._waiting[key]
+                request.answered(effect, known, engine.status(key))
+                effects.remove(effect)
+                break
         self._carry_out(effects)
 
     def _answer(self, engine: Engine, question: _Question) -> None:

@@ -8,7 +8,7 @@ rounding - and names every field that is wrong.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -65,7 +65,7 @@ def _scaled(value: Any, scale: int, unit: str) -> int:
             if scaled is None or not -LARGEST <= scaled <= LARGEST:
                 raise ValueError(f"{text[:40]!r} is too long or too large")
             whole = int(scaled)
-        except InvalidOperation:
+        except ArithmeticError:
             raise ValueError(f"{text[:40]!r} is not a number") from None
         if whole != scaled:
             raise ValueError(f"{text[:40]!r} has more decimals than {unit} has")
