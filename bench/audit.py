@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bench.shop import Shop
-from fiscal.emulators.drive import Drive
+from fiscal.emulators.drive import Drive, DriveError
 from fiscal.engine import states
 from fiscal.engine.engine import Engine
 from fiscal.engine.records import Orphaned, Record, ShiftEnded
@@ -19,7 +19,9 @@ from fiscal.ffd.tlv import walk
 from fiscal.receipt import mark
 
 RECEIPT_FORMS = (3, 31)
+CLOSING_FORM = 5
 MARK_TAG = 1192
+RECEIPTS_TAG = 1118  # in the report on the closing of a shift: how many receipts it had
 _UNFINISHED = (states.QUEUED, states.ASSIGNED, states.PRINTING, states.ACCEPTING)
 _WITH_DOCUMENT = (states.RECORDED, states.CONFIRMED)
 
@@ -63,7 +65,11 @@ def documents_of(register: str, drive: Drive) -> tuple[list[Document], list[str]
     problems: list[str] = []
     sums: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     for number in range(1, drive.last_document + 1):
-        stored = drive.find(number)
+        try:
+            stored = drive.find(number)
+        except (DriveError, IndexError):
+            problems.append(f"{register}: document {number} is missing")
+            continue
         if stored.document != number:
             problems.append(f"{register}: document {number} says it is {stored.document}")
         if stored.form in RECEIPT_FORMS:
@@ -72,6 +78,13 @@ def documents_of(register: str, drive: Drive) -> tuple[list[Document], list[str]
             found.append(Document(register, number, text, stored.type, stored.total_kop, stored.shift))
             sums[stored.shift][0] += 1
             sums[stored.shift][1] = stored.receipt_number
+        elif stored.form == CLOSING_FORM:
+            said = int.from_bytes(dict(walk(stored.tlv[4:]))[RECEIPTS_TAG], "little")
+            if said != sums[stored.shift][0]:
+                held = sums[stored.shift][0]
+                problems.append(
+                    f"{register}: the report on shift {stored.shift} counts {said} receipts, it holds {held}"
+                )
     for shift, (count, last) in sums.items():
         if count != last:
             problems.append(f"{register}: shift {shift} holds {count} receipts, the last is number {last}")
@@ -129,6 +142,14 @@ def audit(
             if count < 1:
                 result.lost += 1
                 result.problems.append(f"{key}: {view.status}, but no drive has it")
+            elif view.recorded is None or not any(
+                d.register == view.register and d.number == view.recorded.document for d in held_documents
+            ):
+                result.lost += 1
+                number = view.recorded.document if view.recorded is not None else "?"
+                result.problems.append(
+                    f"{key}: said to be document {number} of {view.register}, but is {_where(held_documents)}"
+                )
             elif any(
                 d.total_kop != view.receipt.total_kop or d.type != view.receipt.type for d in held_documents
             ):
@@ -148,6 +169,9 @@ def audit(
             if count:
                 result.strangers += 1
                 result.problems.append(f"{key}: {view.status}, but recorded: {_where(held_documents)}")
+    for key in shop.unanswered:
+        result.unfinished += 1
+        result.problems.append(f"{key}: paid for, and the shop never got an answer")
     for text, held_documents in by_mark.items():
         if text not in marks:
             result.strangers += len(held_documents)

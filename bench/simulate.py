@@ -275,8 +275,8 @@ class Simulation:
                 numbering += problems
             else:
                 documents += [
-                    Document(seat.name, n, mark(key), type_, total_kop, shift)
-                    for n, (key, type_, total_kop, shift) in enumerate(seat.documents)
+                    Document(seat.name, number, mark(key), type_, total_kop, shift)
+                    for number, key, type_, total_kop, shift in seat.documents
                 ]
         return audit(self.world.engine, self.world.shop, documents, numbering, self.world.journal.records())
 

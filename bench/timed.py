@@ -73,14 +73,15 @@ class TimedSeat:
         start_s: int,
     ) -> None:
         self.name = name
-        self.documents: list[tuple[str, int, int, int]] = []  # key, settlement type, total, shift
+        self.documents: list[
+            tuple[int, str, int, int, int]
+        ] = []  # number, key, settlement type, total, shift
         self._env = env
         self._service = service
         self._draws = draws
         self._z_report_us = z_report_us
         self._start_s = start_s
         self._document = 1  # the registration report
-        self._numbers: list[int] = []
         self._shift = 0
         self._shift_open = False
         self._totals = [0, 0, 0, 0]
@@ -131,9 +132,9 @@ class TimedSeat:
         if isinstance(task, events.Find):
             earlier = next(
                 (
-                    self._recorded(number, key)
-                    for number, (key, *_) in enumerate(self.documents)
-                    if key == task.key
+                    self._recorded(number, shift)
+                    for number, key, _, _, shift in self.documents
+                    if key == task.key and number > task.attempt.last_document
                 ),
                 None,
             )
@@ -161,12 +162,11 @@ class TimedSeat:
         self._receipts += 1
         receipt = task.receipt
         self._totals[receipt.type - 1] += receipt.total_kop
-        self._numbers.append(self._document)
-        self.documents.append((task.key, int(receipt.type), receipt.total_kop, self._shift))
-        return self._recorded(len(self.documents) - 1, task.key)
+        self.documents.append((self._document, task.key, int(receipt.type), receipt.total_kop, self._shift))
+        return self._recorded(self._document, self._shift)
 
-    def _recorded(self, index: int, key: str) -> Recorded:
-        return Recorded(self._numbers[index], 0, self._wall_s, self.name, self.documents[index][3])
+    def _recorded(self, number: int, shift: int) -> Recorded:
+        return Recorded(number, 0, self._wall_s, self.name, shift)
 
     def _close(self) -> Outcome:
         if not self._shift_open:
