@@ -130,7 +130,7 @@ class Gateway:
             receipt, given = read_receipt(body, self._defaults)
         except Invalid as problem:
             return _invalid(problem.problems)
-        key = request.headers.get("idempotency-key", given.key)
+        key = _text(request.headers.get("idempotency-key")) or given.key
         if key is None:
             return _invalid(
                 (Problem("key", "is missing", "give a key of your own, or the header Idempotency-Key"),)
@@ -278,6 +278,16 @@ class Gateway:
 def _resolve(future: asyncio.Future[Any], result: Any) -> None:
     if not future.done():
         future.set_result(result)
+
+
+def _text(header: str | None) -> str | None:
+    """A header as the client meant it: UTF-8, which HTTP hands over as Latin-1."""
+    if header is None or header.isascii():
+        return header
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header
 
 
 def _invalid(problems: tuple[Problem, ...]) -> Response:
