@@ -372,8 +372,10 @@ def _probe(options: argparse.Namespace) -> int:
     from fiscal.live.trace import line_of
     from fiscal.registers.conversation import Settings
 
+    words = makes.MAKES[options.make].words()
+
     def trace(direction: str, data: bytes) -> None:
-        print(line_of(options.address, direction, data), file=sys.stderr)
+        print(line_of(options.address, direction, data, words), file=sys.stderr)
 
     driver = makes.driver_of(options.make, Settings(options.password), makes.About("", ""))
     try:

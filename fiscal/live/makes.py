@@ -18,9 +18,11 @@ from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.live import clock
 from fiscal.live.drive_file import DriveFile
 from fiscal.live.emulated import EmulatedRegister, Endpoint
+from fiscal.live.trace import Words
 from fiscal.registers.conversation import Driver, Settings
 from fiscal.registers.shtrih.driver import ShtrihDriver
 from fiscal.registers.shtrih.receipts import Facts
+from fiscal.registers.shtrih.trace import Trace
 
 FFD = {"1.05": 2, "1.2": 4}
 """Versions of the format as people write them, and as tag 1209 does."""
@@ -44,6 +46,7 @@ class About:
 class Make:
     driver: Callable[[Settings, About], Driver]
     emulator: Callable[[Device, Drive, About], Emulator]
+    words: Callable[[], Words]
 
 
 def _shtrih_driver(settings: Settings, about: About) -> Driver:
@@ -54,7 +57,12 @@ def _shtrih_register(device: Device, drive: Drive, about: About) -> Emulator:
     return ShtrihRegister(device, drive, epoch_s=clock.wall_s(), electronic=not about.prints)
 
 
-MAKES = {"shtrih": Make(_shtrih_driver, _shtrih_register)}
+def _shtrih_words() -> Words:
+    read = Trace().feed
+    return lambda direction, data: [line.removeprefix(f"{direction} ") for line in read(direction, data)]
+
+
+MAKES = {"shtrih": Make(_shtrih_driver, _shtrih_register, _shtrih_words)}
 
 
 def driver_of(make: str, settings: Settings, about: About) -> Driver:

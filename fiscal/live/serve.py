@@ -184,7 +184,7 @@ class Server:
             address,
             makes.driver_of(register.make, settings, known),
             register.baud,
-            trace.of(register.name) if trace else None,
+            trace.of(register.name, makes.MAKES[register.make].words()) if trace else None,
         )
 
     def stop(self) -> None:

@@ -154,7 +154,7 @@ def test_an_emulated_register_answers_a_probe(
         assert shown["shift"] == "0, closed"
         documents.append((shown["last"], shown["drive"]))
         assert run("probe", address, "--trace") == 0
-        assert " > 05" in capsys.readouterr().err
+        assert " > 05 | ENQ\n" in capsys.readouterr().err
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
         process.stdout.close()
@@ -185,7 +185,7 @@ def test_serve_stops_without_a_word_too_many(tmp_path: Path) -> None:
         assert process.stderr.read() == ""
         process.stdout.close()
         process.stderr.close()
-    assert " kkt1 > 05\n" in (tmp_path / "trace.txt").read_text()
+    assert " kkt1 > 05 | ENQ\n" in (tmp_path / "trace.txt").read_text()
     assert sorted(path.name for path in (tmp_path / "var").iterdir()) == [
         "journal.sqlite",
         "kkt1.drive.sqlite",
