@@ -217,13 +217,7 @@ class Simulation:
         """Let the world live until the orders have come and the queues are empty, then audit it."""
         began = time.perf_counter()
         horizon_us = self.scenario.duration_us
-        if len(self.requests) >= _MANY:
-            gc.collect()
-        gc.freeze()  # what was built stays for the whole run: the collector need not look at it again and again
-        try:
-            self._live(horizon_us, progress)
-        finally:
-            gc.unfreeze()
+        self.live(progress)
         found = self._audit()
         fired: Counter[str] = Counter({spec.kind: 0 for spec in self.scenario.faults})
         fired.update(self.world.fired)
@@ -249,7 +243,17 @@ class Simulation:
             asked=self.asked,
         )
 
-    def _live(self, horizon_us: int, progress: Progress | None) -> None:
+    def live(self, progress: Progress | None = None) -> None:
+        """Let time pass until the orders have come and the queues are empty (or the scenario's patience is over)."""
+        if len(self.requests) >= _MANY:
+            gc.collect()
+        gc.freeze()  # what was built stays for the whole run: the collector need not look at it again and again
+        try:
+            self._pass_time(self.scenario.duration_us, progress)
+        finally:
+            gc.unfreeze()
+
+    def _pass_time(self, horizon_us: int, progress: Progress | None) -> None:
         for n in range(1, _SLICES + 1):
             until_us = horizon_us * n // _SLICES
             if until_us > self.env.now:

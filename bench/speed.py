@@ -85,7 +85,7 @@ def simulated(fidelity: str, lines: int, receipts: int) -> tuple[float, int]:
 
     simulation = Simulation(farm(lines, receipts), fidelity=fidelity)
     began = time.process_time()
-    simulation.env.run(until=simulation.scenario.duration_us)
+    simulation.live()
     return time.process_time() - began, len(simulation.requests)
 
 
