@@ -42,6 +42,8 @@ class Care(Core):
         """Give a ready register its next work: what was asked of it first, then a receipt."""
         if station.state != states.READY:
             return
+        if station.close_asked and station.shift == states.SHIFT_CLOSED:
+            station.close_asked = False  # there is nothing to close
         if station.close_asked:
             self._close(station, now_us)
         elif station.clock_asked and station.shift == states.SHIFT_CLOSED:
@@ -94,6 +96,9 @@ class Care(Core):
             self._out.append(events.RegisterChanged(station.index, station.state, detail))
         if available != station.available:
             self._dispatch.set_available(station, available)
+            if not available:
+                for other in self._dispatch.stand_ins(station):
+                    self._next(other, now_us)
         if not available and station.queue and (self.config.reroute or station.state != states.CLOSING):
             for other in self._dispatch.replace(self._dispatch.withdraw(station), now_us):
                 self._next(other, now_us)
@@ -161,8 +166,6 @@ class Care(Core):
 
     def _well(self, station: Station, now_us: int, detail: str = "") -> None:
         self._tell_move(station, "well" if station.state == states.PROBING else "done", detail, now_us)
-        for other in self._dispatch.drain_pools(station, now_us):
-            self._next(other, now_us)
         self._next(station, now_us)
 
     def _see_shift(self, station: Station, seen: Seen, now_us: int) -> None:
@@ -224,9 +227,8 @@ class Care(Core):
 
     def _shift_close_asked(self, event: events.ShiftCloseAsked, now_us: int) -> None:
         station = self._stations[event.register]
-        if station.shift != states.SHIFT_CLOSED:
-            station.close_asked = True
-            self._next(station, now_us)
+        station.close_asked = True  # the receipt in work may be the one that opens the shift
+        self._next(station, now_us)
 
     def _close(self, station: Station, now_us: int) -> None:
         station.close_asked = False

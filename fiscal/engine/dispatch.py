@@ -1,7 +1,8 @@
 """Dispatch: where a promised receipt waits, and which one a free register takes next.
 
 A receipt waits either in the queue of a register that a policy chose, or in the *pool* of its group: always under the ``central``
-policy, and under any policy while no register may be given it. Both are ordered by deadline, then arrival number.
+policy, and under any policy when no register was there to be given it. From a pool every register takes as it gets free, so that
+those who come back after an outage share what piled up. Both are ordered by deadline, then arrival number.
 """
 
 from __future__ import annotations
@@ -149,25 +150,21 @@ class Dispatch:
                 free.append(station)
         return free
 
+    def stand_ins(self, station: Station) -> list[Station]:
+        """Free registers that may take from the pools of one that is gone: a spare that had no reason to before."""
+        return [
+            other
+            for group in station.groups
+            if group.pool
+            for other in group.eligible()
+            if other.state is states.READY
+        ]
+
     def set_available(self, station: Station, available: bool) -> None:
         """Whether policies may choose this register from now on."""
         station.available = available
         for group in station.groups:
             group.refresh()
-
-    def drain_pools(self, station: Station, now_us: int) -> list[Station]:
-        """Give what waits for want of a register to the policy, now that ``station`` is there."""
-        if self._policy is None:
-            return []
-        entries: list[Entry] = []
-        for group in station.groups:
-            pool, group.pool = group.pool, []
-            while pool:
-                entry = heappop(pool)[2]
-                if entry.place is pool:
-                    entries.append(entry)
-        entries.sort(key=lambda entry: (entry.deadline_us, entry.number))
-        return self.replace(entries, now_us)
 
 
 def _drop_stale(heap: Waiting) -> None:

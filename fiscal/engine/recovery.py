@@ -154,9 +154,7 @@ class Rebuilt:
             if station is None:
                 entry.reason = f"in doubt at register {record.register!r}, which is not in the configuration"
                 continue
-            doubt = Doubt(entry, attempt, record.last_document)
-            doubt.reissued = (key, attempt) in self._reissued
-            station.doubts.append(doubt)
+            station.doubts.append(Doubt(entry, attempt, record.last_document))
         for entry in self.entries.values():
             entry.group = self.dispatch.group(entry.receipt)
             if entry.state == states.QUEUED:

@@ -259,6 +259,55 @@ def test_an_old_doubt_does_not_reissue_a_later_attempt() -> None:
     world.check()
 
 
+def doubt_at_both(first: str) -> World:
+    """Reissued, and the second attempt is in doubt as well; that it is reissued, too, is on its way to the journal."""
+    world = World(config(2, **REISSUE))
+    for register, fate in zip(world.registers, (first, "lost_made"), strict=True):
+        register.script[Fiscalize].append(fate)
+        register.script[Find].extend(["line"] * 1000)
+    world.submit("k").run(4 * MINUTE + 500_000)
+    world.commit_us = 3 * MINUTE
+    world.run(5 * MINUTE)
+    assert world.state("k") == states.IN_DOUBT
+    assert [view.in_doubt for view in world.engine.registers()] == ["k", "k"]
+    return world
+
+
+def test_that_the_first_attempt_made_nothing_does_not_settle_the_second() -> None:
+    world = doubt_at_both("lost_not_made")
+    line_back(world)
+    world.run(6 * MINUTE)
+    assert world.state("k") == states.IN_DOUBT and world.engine.registers()[0].in_doubt == ""
+    world.registers[1].script[Find].clear()
+    world.run(30 * MINUTE)
+    assert world.where("k") == "b" and len(world.documents("k")) == 1
+    world.check()
+
+
+def test_a_document_of_the_first_attempt_is_an_orphan_while_the_second_is_in_doubt() -> None:
+    world = doubt_at_both("lost_made")
+    line_back(world)
+    world.run(6 * MINUTE)
+    assert world.state("k") == states.IN_DOUBT and world.engine.registers()[0].in_doubt == ""
+    world.registers[1].script[Find].clear()
+    world.run(30 * MINUTE)
+    assert len(world.history(records.Orphaned)) == 1
+    world.check()
+
+
+def test_a_receipt_whose_document_turns_up_while_it_is_sent_back_by_hand_is_not_made_again() -> None:
+    world = in_doubt("lost_made", **REISSUE)
+    world.poison.add("k")
+    world.run(5 * MINUTE)
+    world.commit_us = 3 * MINUTE  # sending it back takes long to become durable
+    world.retry("k")
+    line_back(world)
+    world.run(20 * MINUTE)
+    assert world.history(records.Retried) and world.printed(1) == ["k"]
+    assert len(world.documents("k")) == 1
+    world.check()
+
+
 def test_a_register_whose_doubt_is_settled_is_probed_and_used_again() -> None:
     world = World(config(1))
     world.registers[0].script[Fiscalize].append("lost_made")

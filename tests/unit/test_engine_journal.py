@@ -131,6 +131,38 @@ def test_a_receipt_is_not_sent_back_before_its_setting_aside_is_durable() -> Non
     assert len(world.documents("k")) == 1
 
 
+def test_setting_aside_that_is_on_its_way_to_the_journal_cannot_be_undone_yet() -> None:
+    world = World(config(1))
+    world.poison.add("k")
+    world.submit("k").run(500_000)
+    world.commit_us = 10 * SECOND
+    world.run(2 * SECOND)
+    world.retry("k")
+    assert world.replies[-1].accepted is False and world.replies[-1].reason.startswith("journal")
+    world.run(MINUTE)
+    assert world.state("k") == states.SET_ASIDE
+
+
+def test_no_record_overtakes_one_that_waits_for_the_journal() -> None:
+    """Two facts fail one after the other, a third comes in between: they are written in the order in which they happened."""
+    farm = World(config(3, policy="round_robin"))
+    for key in ("a", "b", "c"):
+        farm.submit(key)
+    farm.run(100_000)
+    engine = farm.engine
+    facts = []
+    for index, register in enumerate(farm.registers):
+        done = Recorded(register.make(receipt(), "", 0, 0).document, 1, 1, register.drive, 1)
+        effects = engine.handle(events.Performed(index, farm._work[index].number, done), farm.now)
+        facts.append([effect for effect in effects if isinstance(effect, events.Commit)])
+        if index == 1:
+            engine.handle(events.CommitFailed(facts[0][0].ticket, "disk full"), farm.now)
+    assert facts[2] == []  # held back
+    engine.handle(events.CommitFailed(facts[1][0].ticket, "disk full"), farm.now)
+    (again,) = [e for e in engine.wake(farm.now + 2 * SECOND) if isinstance(e, events.Commit)]
+    assert [record.key for record in again.records] == ["a", "b", "c"]
+
+
 def test_a_cancellation_is_refused_while_it_cannot_be_written() -> None:
     world = World(config(1))
     world.submit("in work").submit("k").run(500_000)
@@ -249,6 +281,28 @@ def test_a_cancellation_settles_the_attempts_before_it() -> None:
     ]
     engine = Engine.recover(config(1), history, 0, NOON_US)
     assert engine.status("k").status == states.CANCELLED and not engine._stations[0].doubts
+
+
+def test_arrival_numbers_go_on_where_they_were() -> None:
+    world = World(config(1))
+    world.submit("k").submit("l").run(10 * SECOND)
+    world.crash()
+    world.run(20 * SECOND)
+    world.submit("m").run(30 * SECOND)
+    assert [accepted.number for accepted in world.history(records.Accepted)] == [1, 2, 3]
+
+
+def test_a_confirmation_counts_for_its_own_drive_only() -> None:
+    sale = receipt()
+    history = [
+        records.Accepted("k", 1, fingerprint(sale), sale, 0, 0),
+        records.Attempted("k", 1, "a", 5, "old"),
+        records.Documented("k", 1, "a", Recorded(7, 1, 1, "old", 1), 0),
+        records.Confirmed("a", "new", 99, 0),
+    ]
+    assert Engine.recover(config(1), history, 0, NOON_US).status("k").status == states.RECORDED
+    history.append(records.Confirmed("a", "old", 7, 0))
+    assert Engine.recover(config(1), history, 0, NOON_US).status("k").status == states.CONFIRMED
 
 
 def test_an_empty_journal_recovers_to_an_empty_engine() -> None:

@@ -233,6 +233,8 @@ def test_a_new_drive_confirms_nothing_of_the_old_one() -> None:
     register.talk_to_operator(False)
     world.submit("k").run(10 * SECOND)
     register.drive, register.documents, register.opened_us = "9999000000000077", [], None
+    for _ in range(9):
+        register.add("open")
     register.talk_to_operator(True)
     world.run(3 * 60 * SECOND)
     assert world.state("k") == states.RECORDED

@@ -29,6 +29,8 @@ def test_an_impossible_receipt_is_set_aside_at_once_and_the_others_go_on() -> No
     assert len(world.documents("good")) == len(world.documents("better")) == 1
     assert world.printed() == ["good", "bad", "better"]
     assert not world.documents("bad")
+    kinds = [type(task) for _, _, task in world.performed]  # the refusal may have left something open: ask
+    assert kinds == [Probe, Fiscalize, Fiscalize, Probe, Fiscalize]
     world.check()
 
 
@@ -148,6 +150,34 @@ def test_a_drive_that_makes_no_documents_any_more_gets_nothing() -> None:
     assert not world.tasks(Fiscalize)
 
 
+def test_what_piled_up_in_an_outage_is_shared_by_the_registers_that_come_back() -> None:
+    world = World(config(3))
+    for register in world.registers:
+        register.reachable = False
+    world.run(2 * MINUTE)
+    for number in range(30):
+        world.submit(f"k{number}")
+    for register in world.registers:
+        register.reachable = True
+    world.run(5 * MINUTE)
+    assert len(set(world.printed())) == 30
+    assert min(len(world.printed(register)) for register in range(3)) >= 8
+
+
+def test_what_piled_up_and_what_came_later_make_one_order() -> None:
+    world = World(config(1))
+    world.registers[0].reachable = False
+    world.run(2 * MINUTE)
+    for number in range(3):
+        world.submit(f"piled{number}", deadline_us=10 * MINUTE)
+    world.registers[0].reachable = True
+    while not world.printed():
+        world.run(world.now + 100_000)
+    world.submit("urgent", deadline_us=5 * MINUTE).submit("lazy", deadline_us=20 * MINUTE)
+    world.run(world.now + MINUTE)
+    assert world.printed() == ["piled0", "urgent", "piled1", "piled2", "lazy"]
+
+
 def spare_farm(**changes: object) -> World:
     return World(config((facts("a"), facts("s", spare=True)), spare_join_queue=4, **changes))
 
@@ -191,6 +221,14 @@ def test_a_spare_stands_in_when_nobody_else_is_there() -> None:
     world.run(2 * MINUTE)
     world.submit("k").run(3 * MINUTE)
     assert world.where("k") == "s"
+
+
+def test_a_spare_takes_over_the_common_queue_at_once_when_the_others_are_gone() -> None:
+    world = spare_farm(policy="central")
+    world.submit("in work").submit("behind").run(500_000)
+    world.deliver(events.ShiftCloseAsked(0))
+    world.run(5 * SECOND)
+    assert world.where("behind") == "s" and len(world.documents("behind")) == 1
 
 
 def test_an_answer_of_an_earlier_task_is_ignored() -> None:

@@ -8,6 +8,7 @@ import pytest
 from engine_world import DAY, HOUR, MINUTE, NOON_US, SECOND, World, config, facts
 
 from fiscal.engine import events, records, states
+from fiscal.engine.engine import Engine
 from fiscal.engine.events import CloseShift, Fiscalize, Probe, SetClock
 from fiscal.engine.shifts import closing_us
 
@@ -75,6 +76,12 @@ def test_no_shift_is_planned_to_live_longer_than_allowed(opened_us: int, index: 
     assert opened_us < due_us <= opened_us + farm.max_age_us
 
 
+def test_a_register_late_in_the_stagger_closes_after_midnight() -> None:
+    """A shift opened at 0:10 is closed at 0:25, two staggers after 23:55 of the day before."""
+    ten_past_us = UNTIL_MIDNIGHT_US + 10 * MINUTE
+    assert closing_us(config(1), 2, ten_past_us, NOON_US) == UNTIL_MIDNIGHT_US + 25 * MINUTE
+
+
 def test_several_hours_a_day_close_several_times() -> None:
     world = World(config(1, close_at_s=(14 * 3600, 18 * 3600)))
     for hour in range(8):
@@ -93,6 +100,23 @@ def test_a_shift_closes_by_hand() -> None:
 
 def test_a_closed_shift_is_not_closed_by_hand_again() -> None:
     world = World(config(1))
+    world.deliver(events.ShiftCloseAsked(0))
+    world.run(MINUTE)
+    assert closings(world) == []
+
+
+def test_closing_by_hand_counts_for_the_shift_that_the_receipt_in_work_opens() -> None:
+    world = World(config(1))
+    world.submit("k").run(500_000)
+    world.deliver(events.ShiftCloseAsked(0))
+    world.run(MINUTE)
+    assert [document.kind for document in world.registers[0].documents] == ["open", "receipt", "close"]
+
+
+def test_closing_by_hand_is_forgotten_when_no_shift_was_opened() -> None:
+    world = World(config(1))
+    world.poison.add("k")
+    world.submit("k").run(500_000)
     world.deliver(events.ShiftCloseAsked(0))
     world.run(MINUTE)
     assert closings(world) == []
@@ -197,6 +221,17 @@ def test_a_restart_does_not_make_a_shift_younger() -> None:
     assert closings(world) == [10 * HOUR + 1_002_000]
 
 
+def test_a_shift_is_as_old_as_its_first_document_in_the_journal() -> None:
+    """The Z-report between two shifts was not written down; the second shift is not older for that."""
+    world = sold(1, close_at_s=(), max_age_us=10 * HOUR)
+    world.run(2 * HOUR)
+    world.registers[0].z_report()
+    world.submit("next shift").run(5 * HOUR)
+    world.crash()
+    world.run(15 * HOUR)
+    assert closings(world) == [12 * HOUR + 1_002_000]
+
+
 def test_a_shift_closed_behind_the_engine_s_back_does_not_age_the_next_one() -> None:
     """A person made a Z-report at the register and it was used again; the engine crashed and comes back."""
     world = sold(1, close_at_s=(), max_age_us=10 * HOUR)
@@ -251,6 +286,25 @@ def test_a_register_whose_clock_will_not_be_set_still_sells_and_is_not_closed_ov
     world.run(31 * MINUTE)
     assert len(closings(world)) == 1
     assert all(len(world.documents(f"k{minute}")) == 1 for minute in range(30))
+
+
+def test_after_a_jump_of_the_wall_clock_the_registers_clocks_are_set_anew() -> None:
+    world = sold()
+    world.registers[0].clock_ahead_s = 400
+    world.run(5 * MINUTE)
+    assert len(world.tasks(SetClock)) == 1
+    world.submit("k").run(6 * MINUTE)
+    world.registers[0].clock_ahead_s = -3600  # it keeps the old time
+    world.move_wall_clock(HOUR)
+    world.run(10 * MINUTE)
+    assert len(world.tasks(SetClock)) == 2 and world.registers[0].clock_ahead_s == 0
+
+
+def test_a_jump_of_the_wall_clock_says_nothing_of_a_shift_that_was_not_seen_yet() -> None:
+    world = sold()
+    recovered = Engine.recover(world.config, world.journal.records(), world.now, world.wall_us)
+    recovered.handle(events.WallClockSet(world.wall_us + HOUR), world.now)
+    assert recovered.registers()[0].shift == states.SHIFT_UNKNOWN
 
 
 def test_every_register_is_asked_at_least_once_a_minute_how_it_is() -> None:
