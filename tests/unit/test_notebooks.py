@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import importlib.util
 import json
+import random
 import re
 import socket
 from collections.abc import Iterator
@@ -144,3 +146,30 @@ def test_refresh_names_the_cell_that_failed_and_leaves_the_file_alone(
         "missing.ipynb: no notebook"
     )
     assert path.read_bytes() == before
+
+
+# ---- running as tests -----------------------------------------------------------------------------------------------
+
+
+class IPyNbCell:
+    """What the order of cells needs of an nbval item."""
+
+    def __init__(self, path: str, cell_num: int) -> None:
+        self.path, self.cell_num = Path(path), cell_num
+
+
+def test_shuffled_cells_run_in_order_and_notebooks_one_after_the_other() -> None:
+    spec = importlib.util.spec_from_file_location("root_conftest", ROOT / "conftest.py")
+    assert spec is not None and spec.loader is not None
+    conftest = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(conftest)
+    items: list[Any] = [IPyNbCell(path, number) for number in range(12) for path in ("a", "b")]
+    items[3:3] = ["first test", "second test"]
+    random.Random(7).shuffle(items)
+    others = [item for item in items if isinstance(item, str)]
+    conftest.pytest_collection_modifyitems(items)
+    assert [item for item in items if isinstance(item, str)] == others
+    for path in (Path("a"), Path("b")):
+        places = [i for i, item in enumerate(items) if isinstance(item, IPyNbCell) and item.path == path]
+        assert [items[i].cell_num for i in places] == list(range(12))
+        assert places == list(range(places[0], places[0] + 12))
