@@ -452,6 +452,8 @@ class World:
 
     def crash(self) -> None:
         """The process dies. What was not durable is gone; what a register was sent may or may not have worked."""
+        if self.engine is None:
+            return
         self.engine = None
         self.crashes += 1
         self._life += 1

@@ -7,6 +7,7 @@ and one document for each recorded receipt. A failure names its seed: ``run_seed
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from random import Random
 
 import pytest
@@ -22,7 +23,7 @@ from engine_world import (
     receipt,
 )
 
-from fiscal.engine import events, states
+from fiscal.engine import events, records, states
 from fiscal.engine.config import EngineConfig
 from fiscal.engine.policies import POLICIES
 from fiscal.receipt import Taxation
@@ -158,7 +159,7 @@ def under_fire(draw: Random, world: World) -> None:
     if draw.random() < 0.2:
         world.at(sometime(), world.move_wall_clock, draw.choice((-HOUR, -MINUTE, 10 * MINUTE, 12 * HOUR)))
     if draw.random() < 0.3:
-        world.at(sometime(), lambda: world.engine and world.crash())
+        world.at(sometime(), world.crash)
     world.run(35 * MINUTE)
 
 
@@ -189,13 +190,42 @@ def run_seed(seed: int) -> World:
     return world
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
-def test_nothing_is_lost_and_nothing_doubled_whatever_happens(first: int) -> None:
-    for seed in range(first, min(first + BLOCK, SEEDS)):
+def run_block(seeds: Iterable[int]) -> None:
+    for seed in seeds:
         try:
             run_seed(seed)
         except Exception as problem:
-            where = "tests/property/test_engine_swarm.py"
-            raise AssertionError(
-                f"seed {seed} fails; replay with run_seed({seed}) of {where}: {problem!r}"
-            ) from problem
+            raise AssertionError(f"seed {seed} fails; replay with run_seed({seed}): {problem!r}") from problem
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def test_nothing_is_lost_and_nothing_doubled_whatever_happens(first: int) -> None:
+    run_block(range(first, min(first + BLOCK, SEEDS)))
+
+
+@pytest.mark.swarm
+@pytest.mark.parametrize("first", range(10_000, 20_000, 500))
+def test_nothing_is_lost_and_nothing_doubled_in_ten_thousand_runs(first: int) -> None:
+    run_block(range(first, first + 500))
+
+
+def test_the_swarm_is_eventful() -> None:
+    """Among the first runs everything happens that can happen; else the swarm would prove little."""
+    worlds = [run_seed(seed) for seed in range(60)]
+    kinds = {type(record) for world in worlds for record in world.journal.records()}
+    assert kinds == set(records.KINDS.values())
+    statuses = {world.state(key) for world in worlds for key in world.known()}
+    assert statuses == {states.CONFIRMED, states.SET_ASIDE, states.CANCELLED}
+    reasons = {
+        reply.reason.split(":")[0] for world in worlds for reply in world.replies if not reply.accepted
+    }
+    assert {"journal", "no register"} <= reasons
+    assert {world.config.policy for world in worlds} == set(POLICIES)
+    assert sum(world.crashes > 0 for world in worlds) > 20
+    assert sum(len(world.history(records.Documented)) for world in worlds) > 500
+
+
+def test_a_seed_plays_the_same_run_again() -> None:
+    first, second = run_seed(7), run_seed(7)
+    assert list(first.journal.records()) == list(second.journal.records())
+    assert (first.effects, first.now, first.performed) == (second.effects, second.now, second.performed)
