@@ -1,0 +1,3 @@
+"""ATOL registers: both transports, their commands as data, and the driver."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Error bytes of ATOL registers."""
+
+from __future__ import annotations
