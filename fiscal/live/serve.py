@@ -32,9 +32,6 @@ from fiscal.registers.conversation import Settings
 
 log = logging.getLogger("fiscal")
 STOP_LIMIT_S = 10.0
-SWITCH_S = 0.0005
-"""A register's thread waits for a turn after every chunk it reads; with Python's usual 5 ms a busy gateway would make it slow."""
-
 TOKEN_VARIABLE = "FISCAL_TOKEN"
 
 DEMO = """\
@@ -116,7 +113,6 @@ class Server:
     def _start(self) -> None:
         config = self._config
         token = token_of(config)
-        sys.setswitchinterval(SWITCH_S)
         # The door's address first: when it is taken, another server runs, and nothing else should be touched.
         listener = self._listen()
         config.journal.path.parent.mkdir(parents=True, exist_ok=True)
