@@ -10,155 +10,21 @@ Everything is decided by scripts or by one seeded generator. A failing seed is r
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections import Counter, deque
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
+from fake_register import HOUR, NOON_US, SECOND, Document, FakeRegister, receipt
+
 from fiscal.engine import events, records, states
-from fiscal.engine.config import EngineConfig, RegisterFacts
+from fiscal.engine.config import EngineConfig
 from fiscal.engine.engine import Engine
 from fiscal.engine.farm import may_serve
-from fiscal.engine.outcomes import (
-    Blame,
-    ClockSet,
-    Found,
-    Outcome,
-    Recorded,
-    Refused,
-    Seen,
-    ShiftClosed,
-    ShiftState,
-    Unknown,
-)
+from fiscal.engine.outcomes import Outcome
 from fiscal.journal.memory import MemoryJournal
-from fiscal.receipt import (
-    Buyer,
-    Item,
-    Payments,
-    Receipt,
-    SettlementType,
-    Taxation,
-    Vat,
-    fingerprint,
-    mark,
-)
-
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-ENTITY = "7707083893"
-OTHER_ENTITY = "500100732259"
-SITE = "shop.example"
-NOON_US = int(datetime(2025, 6, 2, 12, tzinfo=UTC).timestamp()) * SECOND
-"""The wall clock at monotonic zero: noon of a working day."""
-
-
-def receipt(
-    lines: int = 1,
-    price_kop: int = 100_00,
-    *,
-    entity: str = ENTITY,
-    site: str = SITE,
-    taxation: Taxation = Taxation.GENERAL,
-    email: str = "buyer@example.org",
-    name: str = "Tea",
-) -> Receipt:
-    """A sale of ``lines`` equal lines, paid by card."""
-    item = Item(name, price_kop, 1_000_000, price_kop, Vat.NONE)
-    return Receipt(
-        SettlementType.SALE,
-        (item,) * lines,
-        Payments(cashless_kop=price_kop * lines),
-        taxation,
-        entity,
-        site,
-        Buyer(email=email),
-    )
-
-
-def facts(name: str, **changes: Any) -> RegisterFacts:
-    """A register of the usual entity with quick Z-reports."""
-    return RegisterFacts(name, **{"entity": ENTITY, "z_report_us": 30 * SECOND, **changes})
-
-
-def config(registers: int | tuple[RegisterFacts, ...] = 2, **changes: Any) -> EngineConfig:
-    """A farm; ``registers`` may be a number of equal ones, named a, b, c, ..."""
-    if isinstance(registers, int):
-        registers = tuple(facts(chr(ord("a") + i)) for i in range(registers))
-    return EngineConfig(registers, **changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """What a drive holds: a receipt (with its mark) or a report."""
-
-    number: int
-    kind: str  # receipt, open, close
-    mark: str
-    type: int
-    total_kop: int
-    shift: int
-
-
-@dataclass
-class FakeRegister:
-    """A register and its drive, reduced to what is true of them."""
-
-    facts: RegisterFacts
-    drive: str
-    documents: list[Document] = field(default_factory=list)
-    shift: int = 0
-    opened_us: int | None = None
-    clock_ahead_s: int = 0
-    paper: bool = True
-    phase: int = 3
-    reachable: bool = True
-    confirmed: int = 0  # the operator has the documents up to this one
-    operator: bool = True
-    accepts_clock: bool = True
-    script: dict[type[Any], deque[str]] = field(default_factory=lambda: defaultdict(deque))
-    """Fates of the coming tasks by type; when there is none, the task is done."""
-
-    def add(self, kind: str, text: str = "", type_: int = 0, total_kop: int = 0) -> Document:
-        document = Document(len(self.documents) + 1, kind, text, type_, total_kop, self.shift)
-        self.documents.append(document)
-        if self.operator:
-            self.confirmed = document.number
-        return document
-
-    def shift_state(self, now_us: int) -> ShiftState:
-        if self.opened_us is None:
-            return ShiftState.CLOSED
-        return ShiftState.EXPIRED if now_us - self.opened_us > DAY else ShiftState.OPEN
-
-    def make(self, sale: Receipt, text: str, now_us: int, time_s: int) -> Recorded:
-        """A document of this receipt; opens the shift if need be."""
-        if self.opened_us is None:
-            self.shift += 1
-            self.opened_us = now_us
-            self.add("open")
-        document = self.add("receipt", text, int(sale.type), sale.total_kop)
-        return Recorded(document.number, 4242, time_s, self.drive, self.shift)
-
-    def z_report(self) -> ShiftClosed:
-        mine = [d for d in self.documents if d.kind == "receipt" and d.shift == self.shift]
-        totals = [0, 0, 0, 0]
-        for document in mine:
-            totals[document.type - 1] += document.total_kop
-        self.opened_us = None
-        closing = self.add("close")
-        return ShiftClosed(
-            self.shift, closing.number, len(mine), (totals[0], totals[1], totals[2], totals[3])
-        )
-
-    def talk_to_operator(self, on: bool) -> None:
-        self.operator = on
-        if on:
-            self.confirmed = len(self.documents)
+from fiscal.receipt import Receipt, fingerprint, mark
 
 
 @dataclass
@@ -376,60 +242,7 @@ class World:
         self.deliver(events.Performed(index, work.number, outcome))
 
     def _outcome(self, register: FakeRegister, task: events.Task, fate: str) -> Outcome:
-        if not register.reachable or fate == "line":
-            return Refused("line", "no answer", Blame.LINE)
-        if fate == "refused_register":
-            return Refused("fake:1", "cannot now", Blame.REGISTER)
-        if fate == "refused_receipt":
-            return Refused("fake:2", "impossible receipt", Blame.RECEIPT)
-        if fate == "lost_not_made":
-            return Unknown("the line died, nothing happened")
-        outcome = self._do(register, task)
-        if fate == "lost_made" and not isinstance(outcome, Refused):
-            return Unknown("the line died, it happened")
-        return outcome
-
-    def _do(self, register: FakeRegister, task: events.Task) -> Outcome:
-        """What a healthy line lets happen."""
-        time_s = self.wall_us // SECOND + register.clock_ahead_s
-        shift = register.shift_state(self.now)
-        if isinstance(task, events.Fiscalize):
-            if task.key in self.poison:
-                return Refused("fake:2", "impossible receipt", Blame.RECEIPT)
-            if shift is ShiftState.EXPIRED:
-                return Refused("fake:4E", "the shift exceeds 24 hours", Blame.REGISTER)
-            if not register.paper or register.phase != 3:
-                return Refused("fake:6B", "no paper", Blame.REGISTER)
-            return register.make(task.receipt, task.mark, self.now, time_s)
-        if isinstance(task, events.Find):
-            for document in register.documents[task.attempt.last_document :]:
-                if document.mark == task.attempt.mark:
-                    recorded = Recorded(document.number, 4242, time_s, register.drive, document.shift)
-                    return Found(recorded, len(register.documents))
-            return Found(None, len(register.documents))
-        if isinstance(task, events.CloseShift):
-            if register.opened_us is None:
-                return Refused("fake:49", "the shift is closed", Blame.REGISTER)
-            return register.z_report()
-        if isinstance(task, events.SetClock):
-            assert shift is ShiftState.CLOSED, "the clock can be set only while the shift is closed"
-            if not register.accepts_clock:
-                return Refused("fake:CD", "the clock cannot go back", Blame.REGISTER)
-            register.clock_ahead_s = 0
-            return ClockSet(self.wall_us // SECOND)
-        unsent = len(register.documents) - register.confirmed
-        return Seen(
-            shift,
-            register.shift,
-            len(register.documents),
-            register.drive,
-            register.phase,
-            0,
-            unsent,
-            register.confirmed + 1 if unsent else 0,
-            register.paper,
-            time_s,
-        )
+        return register.outcome(task, fate, self.now, self.wall_us, self.poison)
 
     def _status(self, effect: events.StatusChanged) -> None:
         self.statuses.append((self.now, effect))

@@ -7,7 +7,8 @@ a Z-report, confirmations, and (in its second form) a reissue with its orphan.
 from __future__ import annotations
 
 import pytest
-from engine_world import MINUTE, SECOND, World, config, receipt
+from engine_world import World
+from fake_register import MINUTE, SECOND, config, receipt
 
 from fiscal.engine import events, records, states
 from fiscal.engine.engine import Engine

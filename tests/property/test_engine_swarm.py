@@ -11,17 +11,8 @@ from collections.abc import Iterable
 from random import Random
 
 import pytest
-from engine_world import (
-    ENTITY,
-    HOUR,
-    MINUTE,
-    NOON_US,
-    OTHER_ENTITY,
-    SECOND,
-    World,
-    facts,
-    receipt,
-)
+from engine_world import World
+from fake_register import ENTITY, HOUR, MINUTE, NOON_US, OTHER_ENTITY, SECOND, facts, receipt
 
 from fiscal.engine import events, records, states
 from fiscal.engine.config import EngineConfig

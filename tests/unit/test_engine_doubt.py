@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from engine_world import HOUR, MINUTE, SECOND, World, config
+from engine_world import World
+from fake_register import HOUR, MINUTE, SECOND, config
 
 from fiscal.engine import records, states
 from fiscal.engine.engine import Engine

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine_world import MINUTE, NOON_US, SECOND, World, config, receipt
+from engine_world import World
+from fake_register import MINUTE, NOON_US, SECOND, config, receipt
 
 from fiscal.engine import events, records, states
 from fiscal.engine.engine import Engine

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from engine_world import NOON_US, OTHER_ENTITY, SECOND, World, config, facts, receipt
+from engine_world import World
+from fake_register import NOON_US, OTHER_ENTITY, SECOND, config, facts, receipt
 
 from fiscal.engine import events, records, states
 from fiscal.engine.engine import Engine

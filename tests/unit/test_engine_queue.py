@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from engine_world import MINUTE, SECOND, World, config, facts
+from engine_world import World
+from fake_register import MINUTE, SECOND, config, facts
 
 from fiscal.engine import events, records, states
 from fiscal.engine.events import Fiscalize, Probe

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from engine_world import DAY, HOUR, MINUTE, NOON_US, SECOND, World, config, facts
+from engine_world import World
+from fake_register import DAY, HOUR, MINUTE, NOON_US, SECOND, config, facts
 
 from fiscal.engine import events, records, states
 from fiscal.engine.engine import Engine

@@ -6,7 +6,8 @@ from collections import Counter
 from itertools import count
 
 import pytest
-from engine_world import MINUTE, SECOND, World, config, facts, receipt
+from engine_world import World
+from fake_register import MINUTE, SECOND, config, facts, receipt
 
 from fiscal.engine import events
 from fiscal.engine.config import RegisterFacts
