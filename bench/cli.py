@@ -121,6 +121,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     speed.set_defaults(command=_speed)
 
+    notebooks = commands.add_parser(
+        "notebooks",
+        help="run the notebooks again and keep their outputs",
+        description="Run notebooks in place and keep their outputs; a notebook that fails is left as it was.",
+    )
+    notebooks.add_argument(
+        "notebook", type=Path, nargs="*", help="notebooks; without any: all of the folder notebooks/"
+    )
+    notebooks.set_defaults(command=_notebooks)
+
     schema = commands.add_parser("schema", help="print the JSON schema of scenario files")
     schema.set_defaults(command=_schema)
     return parser
@@ -237,3 +247,9 @@ def _speed(options: argparse.Namespace) -> int:
         speeds = speed.measure(options.rounds, progress=bar)
     print(speed.table(speeds))
     return OK
+
+
+def _notebooks(options: argparse.Namespace) -> int:
+    from bench import notebooks
+
+    return notebooks.refresh(options.notebook or notebooks.every())

@@ -84,7 +84,9 @@ def wrong_states() -> Iterator[tuple[str, Drive, Command]]:
 
 
 @pytest.mark.parametrize(
-    ("what", "drive", "command"), list(wrong_states()), ids=lambda value: str(value)[:60]
+    ("what", "drive", "command"),
+    list(wrong_states()),
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_02_wrong_state(what: str, drive: Drive, command: Command) -> None:
     assert refused(drive, command) == Refusal.WRONG_STATE
