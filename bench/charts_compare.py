@@ -24,7 +24,7 @@ from bench.charts_style import (
 )
 from bench.measures import Measured
 from bench.statistics import t_interval
-from bench.wording import wait_text
+from bench.wording import share_text, wait_text
 
 Group: TypeAlias = Measured | Sequence[Measured]
 """One result, or replications of one scenario."""
@@ -72,7 +72,7 @@ def plot_comparison(groups: Mapping[str, Group]) -> Chart:
             bars.plot(
                 [max(around.low, 0.0), right], [i, i], "|", color=BLACK, markersize=8, markeredgewidth=1.6
             )
-        text = f"{around.estimate:.2%}" + (f" ± {around.half_width:.2%}" if len(results) > 1 else "")
+        text = share_text(around.estimate) + (f" ± {around.half_width * 100:.2f}" if len(results) > 1 else "")
         bars.annotate(text, (right, i), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.5)
         top = max(top, right)
     wait_axis(curves, "x", everything, deadline, WAIT_LABEL)

@@ -96,7 +96,7 @@ def plot_waits(answers: Measured) -> Chart:
         text = "\n".join(f"{label:<8}{wait_text(quantiles[key]):>9}" for label, key in rows)
         share.text(
             0.04,
-            0.985,
+            0.7,
             text,
             transform=share.transAxes,
             va="top",
