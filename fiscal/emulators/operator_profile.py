@@ -34,13 +34,15 @@ class Outage(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class OperatorProfile:
     """``reply_us``: from the last byte of a message to the answer. ``control``: hold every document against the tables of the format
-    (format-logic control); it costs far more time than all the rest. ``tax_us``: until the tax service has registered a document.
-    ``keep_documents``: forget all but the last so many of each drive (for long simulated runs). ``kind``: type of the containers."""
+    (format-logic control); it costs far more time than all the rest. ``verify``: a document whose message sign is not that of an
+    emulated drive is not recognised. ``tax_us``: until the tax service has registered a document. ``keep_documents``: forget all but
+    the last so many of each drive (for long simulated runs). ``kind``: type of the containers."""
 
     inn: str = "7709364346"
     name: str = "Emulated operator"
     reply_us: int = 150_000
     control: bool = True
+    verify: bool = True
     tax_us: int = 300_000_000
     outages: tuple[Outage, ...] = ()
     keep_documents: int | None = None
