@@ -116,9 +116,8 @@ def ask_of(buffer: OperatorBuffer, now_s: int = START_S) -> Callable[..., Genera
         command = COMMANDS[code]
         request = command.pack(30, *values)
         yield request
-        _, *asked = command.request.unpack(request, 2)
         try:
-            answered = do(code, tuple(asked))
+            answered = do(code, command.request.unpack(request, 2)[1:])
         except DriveError as error:
             raise Refused(error.code) from None
         reply = command.reply.pack(*answered)

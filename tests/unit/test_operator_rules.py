@@ -11,6 +11,7 @@ from fiscal.emulators.operator import OperatorServer, Outage, OutageKind, Receiv
 from fiscal.emulators.operator_port import DrivePort
 from fiscal.emulators.operator_seal import SharedKey
 from fiscal.ffd import decode
+from fiscal.ffd.tlv import byte, vln
 from fiscal.ofd import (
     Confirmation,
     ping,
@@ -140,8 +141,8 @@ def test_a_document_that_fails_the_control_is_kept_and_counts_as_delivered() -> 
     drive = make_drive()
     drive.open_shift(START_S + 60)
     sell(drive, "good")
-    # a receipt without items, without taxation: nothing but its payment
-    drive.record(3, 1, 5_000, Sums(cashless_kop=5_000), b"\x39\x04\x02\x00\x88\x13", START_S + 180)
+    # a receipt without items: nothing but its payment
+    drive.record(3, 1, 5_000, Sums(cashless_kop=5_000), vln(1081, 5_000) + byte(1209, 4), START_S + 180)
     server = make_server()
     assert drain(DrivePort(drive), server.connect()) == 4
     flawed = server.store.find(SERIAL, 4)
