@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fiscal.emulators.atol_dispatch import CommandError, handles, reply
 from fiscal.emulators.atol_receipt import RECEIPT_TYPES, Sale
+from fiscal.emulators.atol_sales import taxes_of
 from fiscal.emulators.atol_service import serial_of
 from fiscal.emulators.drive_counters import Counters
 from fiscal.emulators.drive_profile import HOUR_S
@@ -21,10 +22,13 @@ __all__ = ["Drawer"]
 
 BAD_REGISTER = 0x94
 _money = reply(0x910A)
+_short = reply(0x9104)
 _count = reply(0x9108)
+_long_count = reply(0x9141)
 _shift = reply(0x9112)
 _receipt = reply(0x9113)
 _sums = reply(0x9114)
+_registrations = reply(0x911A)
 _document = reply(0x9134)
 _numbers = reply(0x9135)
 _error = reply(0x9137)
@@ -91,7 +95,7 @@ def payments(register: Register, type_: int, slot: int) -> bytes:
     sums = _of_shift(register).sums(settlement, correction)
     if not 1 <= slot <= 10:
         raise CommandError(BAD_REGISTER)
-    return _money(sums[slot - 1] if slot <= 5 else 0)
+    return _short(sums[slot - 1] if slot <= 5 else 0)
 
 
 @handles(0x9106)
@@ -102,12 +106,12 @@ def receipts(register: Register, type_: int) -> bytes:
 
 @handles(0x9104)
 def cash_in_sum(register: Register, rest: bytes) -> bytes:
-    return _money(register.drawer.in_kop)
+    return _short(register.drawer.in_kop)
 
 
 @handles(0x9105)
 def cash_out_sum(register: Register, rest: bytes) -> bytes:
-    return _money(register.drawer.out_kop)
+    return _short(register.drawer.out_kop)
 
 
 @handles(0x9108)
@@ -125,11 +129,17 @@ def drawer(register: Register, rest: bytes) -> bytes:
     return _money(abs(register.drawer.sum_kop))
 
 
+_REVENUE = (1, 4, 2, 5)
+"""What register 0C is asked for: 0 sale, 1 purchase, 2 sale return, 3 purchase return -> receipt type."""
+
+
 @handles(0x910C)
 def revenue(register: Register, rest: bytes) -> bytes:
-    counters = _of_shift(register)
-    total = sum(sign * counters.total_kop(type_) for type_, sign in enumerate(_INCOME, 1))
-    return _money(abs(total))
+    which = rest[0] if rest else 0
+    if which >= len(_REVENUE):
+        raise CommandError(BAD_REGISTER)
+    settlement, correction = _type(_REVENUE[which])
+    return _money(_of_shift(register).total_kop(settlement, correction))
 
 
 @handles(0x910D)
@@ -144,10 +154,18 @@ def cumulative_by_type(register: Register, rest: bytes) -> bytes:
     return _money(register.drive.life_counters.total_kop(settlement, correction))
 
 
+@handles(0x9138)
+def cumulative_payments(register: Register, type_: int, slot: int) -> bytes:
+    settlement, correction = _type(type_)
+    if not 1 <= slot <= 10:
+        raise CommandError(BAD_REGISTER)
+    return _money(register.drive.life_counters.sums(settlement, correction)[slot - 1] if slot <= 5 else 0)
+
+
 @handles(0x9141)
-def of_type(register: Register, rest: bytes) -> bytes:
+def count_of_type(register: Register, rest: bytes) -> bytes:
     settlement, correction = _type(rest[0] if rest else 1)
-    return _money(_of_shift(register).total_kop(settlement, correction))
+    return _long_count(_of_shift(register).count(settlement, correction))
 
 
 @handles(0x9111)
@@ -196,14 +214,14 @@ def serial(register: Register, rest: bytes) -> bytes:
 
 @handles(0x9118)
 def width(register: Register, rest: bytes) -> bytes:
-    chars = register.device.line_width
-    return bytes.fromhex(f"{chars % 100:02d}") + register.device.paper_dots.to_bytes(2, "big")
+    device = register.device
+    return bytes.fromhex(f"{device.line_width % 100:02d}{device.paper_dots % 10_000:04d}")
 
 
 @handles(0x911A)
 def registrations(register: Register, rest: bytes) -> bytes:
-    _, left, done = register.drive.expiry()
-    return bytes((min(done, 255), min(left, 255))) + bytes(8)
+    date_s, left, done = register.drive.expiry()
+    return _registrations(min(done, 255), min(left, 255), date_s, bytes(3))
 
 
 @handles(0x912B)
@@ -251,4 +269,4 @@ def document_state(register: Register, rest: bytes) -> bytes:
 def receipt_taxes(register: Register, rest: bytes) -> bytes:
     receipt = register.receipt or register.drawer.last
     code = rest[0] if rest else 0
-    return _money(receipt.taxes.get(code, 0) if receipt is not None else 0)
+    return _money(taxes_of(register, receipt).get(code, 0) if receipt is not None else 0)

@@ -11,6 +11,7 @@ from fiscal.emulators.atol_dispatch import CommandError, handles, reply
 from fiscal.emulators.atol_receipt import PAYMENT_SUMS, RECEIPT_TYPES, Sale
 from fiscal.emulators.drive_rules import CurrentDocument
 from fiscal.emulators.shtrih_receipt import Line, day_of, document_body, vat_pairs
+from fiscal.ffd.documents import VAT_TAGS
 from fiscal.ffd.tlv import FfdError, walk
 from fiscal.vat import UnknownRate
 
@@ -49,8 +50,10 @@ MAX_KOP = 9_999_999_999
 MAX_TAGS = 100
 FFD_12 = 4
 
+TAX_TAGS = {tag: code for code, tag in VAT_TAGS.items()}
+"""The sums of VAT that a host may give itself -> code of tag 1199."""
+
 _payment = reply(0x99)
-_attribute = reply(0xE9)
 
 
 def is_quiet(register: Register, code: int, values: list[Any]) -> bool:
@@ -126,6 +129,8 @@ def _give(register: Register, receipt: Sale, tlv: bytes) -> None:
         if registration is not None and not receipt.taxation & registration.taxation:
             receipt.taxation = 0
             raise CommandError(EXTENDED, BAD_TAXATION)
+    elif tag in TAX_TAGS:
+        receipt.taxes[TAX_TAGS[tag]] = int.from_bytes(tlv[4:], "little")
     else:
         if len(receipt.tags) >= MAX_TAGS:
             raise CommandError(EXTENDED, TAGS_FULL)
@@ -296,7 +301,7 @@ def close_receipt(register: Register, flags: int, slot: int, kop: int) -> bytes:
         if not 1 <= slot <= 10:
             raise CommandError(BAD_PAYMENT)
         paid[slot - 1] += kop or receipt.due_kop
-    total = receipt.total_kop if receipt.lines or not receipt.correction else sum(paid)
+    total = receipt.due_kop or (sum(paid) if receipt.correction else 0)
     change = sum(paid) - total
     if change < 0:
         raise CommandError(PAID_TOO_LITTLE)
@@ -316,7 +321,9 @@ def close_receipt(register: Register, flags: int, slot: int, kop: int) -> bytes:
     if register.drawer.sum_kop + gained < 0 and register.drawer.controlled:
         raise CommandError(DRAWER_EMPTY)
     ffd = registration.ffd
-    vat = _vat(register, receipt)
+    vat = taxes_of(register, receipt)
+    if receipt.correction and ffd < FFD_12:
+        receipt.lines = []  # one line for the sum; the document of this format has none
     declared, body = document_body(
         receipt,
         (sums[0], sums[1], sums[2], sums[3], sums[4]),
@@ -338,16 +345,19 @@ def close_receipt(register: Register, flags: int, slot: int, kop: int) -> bytes:
     return b""
 
 
-def _vat(register: Register, receipt: Sale) -> dict[int, int]:
-    if not receipt.lines:
-        return {code: receipt.taxes[code] for code in sorted(receipt.taxes)}
+def taxes_of(register: Register, receipt: Sale) -> dict[int, int]:
+    """The sums by code of tag 1199: the turnover under 0 % and none, the tax under the others."""
+    given = receipt.taxes
+    if not receipt.lines or (given and receipt.correction):
+        return {code: given[code] for code in sorted(given) if given[code]}
     on = register.now_s
     if receipt.correction:
         for tlv in receipt.tags:
             if tlv[:2] == b"\x96\x04":  # 1174 holds 1178, the day that is corrected
                 on = dict(_structure(tlv)).get(1178, on)
     try:
-        return vat_pairs(receipt.lines, day_of(on))
+        vat = vat_pairs(receipt.lines, day_of(on))
+        return {**vat, **given} if given else vat
     except UnknownRate:
         raise CommandError(EXTENDED, BAD_TAX) from None
 

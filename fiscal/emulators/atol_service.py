@@ -81,7 +81,7 @@ def device(register: Register) -> bytes:
     return _device(1, 1, profile.model_id, 0, *FIRMWARE, profile.model)
 
 
-@handles(0x9D01, 0x9D03)
+@handles(0x9D01, 0x9D03, 0x9D11)
 def firmware(register: Register) -> bytes:
     return _version(*FIRMWARE)
 

@@ -53,4 +53,4 @@ class Tables:
             return 0x91
         if not 1 <= row <= rows:
             return 0x92
-        return 0 if 1 <= field <= 100 else 0x93
+        return 0 if 1 <= field <= 255 else 0x93
