@@ -31,6 +31,14 @@ from fiscal.live.drive_file import DriveFile
 from fiscal.receipt import mark
 
 CLIENT = httpx.Client(verify=False)  # no certificates to load, for speed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def client_closed() -> Iterator[None]:
+    yield
+    CLIENT.close()
+
+
 RECEIPTS = frozenset((3, 4, 31, 41))
 BODY = {
     "items": [{"name": f"Thing {line}", "price": "100.00"} for line in range(3)],
