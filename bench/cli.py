@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.keep import keep, unwritable
 from bench.scenario import ScenarioError, load
 
 if TYPE_CHECKING:
@@ -136,15 +137,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
 def _count(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if value < 0:
         raise argparse.ArgumentTypeError("must not be negative")
     return value
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    value = _whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return value
@@ -152,6 +160,10 @@ def _positive(text: str) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     scenario = load(options.scenario, options.set)
+    folder: Path | None = options.out or (None if options.json else Path("runs") / scenario.name)
+    if folder is not None and (reason := unwritable(folder)):
+        print(f"{folder}: cannot be written: {reason}", file=sys.stderr)
+        return USAGE
     import bench
     from bench.progress import Bar
 
@@ -170,10 +182,9 @@ def _run(options: argparse.Namespace) -> int:
             )
     result = results[0]
     ok = all(one.ok for one in results)
-    folder = options.out or (None if options.json else Path("runs") / scenario.name)
     if folder is not None:
         try:
-            result.save(folder)
+            keep(result, folder)
         except OSError as error:
             print(f"{folder}: cannot be written: {error.strerror or error}", file=sys.stderr)
             return USAGE
