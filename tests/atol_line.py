@@ -13,7 +13,9 @@ from fiscal.registers.atol import AtolDriver, Facts
 __all__ = ["MARK", "SITE", "START_S", "Line", "make_driver", "make_receipt", "make_register"]
 
 
-def make_register(ffd: int = 2, *, name: str = "atol-55f", electronic: bool = True, **options: Any) -> AtolRegister:
+def make_register(
+    ffd: int = 2, *, name: str = "atol-55f", electronic: bool = True, **options: Any
+) -> AtolRegister:
     return AtolRegister(device(name), make_drive(ffd), epoch_s=START_S + 60, electronic=electronic, **options)
 
 

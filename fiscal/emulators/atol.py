@@ -1,11 +1,13 @@
 """An emulated ATOL fiscal register: a link, a printer, a drawer, and a fiscal drive.
 
-It is sans-IO and driven by time: a command is put in the buffer at once, *acts* after its duration (`wake`), and is answered then or later, when what
-it prints is on paper. What has not acted when the power fails has not happened; what has acted stays in the drive even if the answer never leaves.
+It is sans-IO and driven by time: a command is put in the buffer at once, *acts* after its duration (`wake`), and
+is answered then or later, when what it prints is on paper. What has not acted when the power fails has not
+happened; what has acted stays in the drive even if the answer never leaves.
 
-Which command is allowed when is said by `fiscal.registers.atol.commands`; what each does stands in ``atol_service`` (state, modes, tables, clock,
-printer), ``atol_shift``, ``atol_sales``, ``atol_counters`` (the registers a host reads) and ``atol_storage`` (the drive behind it). How long things take
-stands in the device profile. Source: reference sheet, section 1.
+Which command is allowed when is said by `fiscal.registers.atol.commands`; what each does stands in
+``atol_service`` (state, modes, tables, clock, printer), ``atol_shift``, ``atol_sales``, ``atol_counters`` (the
+registers a host reads) and ``atol_storage`` (the drive behind it). How long things take stands in the device
+profile. Source: reference sheet, section 1.
 """
 
 from __future__ import annotations
@@ -44,14 +46,14 @@ RECEIPT_CLOSED = 0x9A
 RECEIPT_OPEN = 0x9B
 EXTENDED = 0xEE
 
-TRANSPORTS = {"v3": PacketLink, "v2": SessionLink}
+TRANSPORTS: dict[str, type[PacketLink] | type[SessionLink]] = {"v3": PacketLink, "v2": SessionLink}
 
 
 class AtolRegister:
     """One register. ``epoch_s`` is its wall clock (as tag 1012 counts) when the host's clock shows 0 microseconds.
 
-    ``electronic`` sets it up to record without printing; ``transport`` is "v3" or, for the old platform, "v2"; ``slow`` multiplies every duration;
-    ``clock_offset_s`` is how wrong its clock is.
+    ``electronic`` sets it up to record without printing; ``transport`` is "v3" or, for the old platform, "v2";
+    ``slow`` multiplies every duration; ``clock_offset_s`` is how wrong its clock is.
     """
 
     def __init__(
@@ -150,7 +152,8 @@ class AtolRegister:
         return [(now_us, out)] if out else []
 
     def power_off(self, now_us: int) -> None:
-        """What was under way is lost; drive, settings, counters and an open receipt stay. A document half printed stays half printed."""
+        """What was under way is lost; drive, settings, counters and an open receipt stay. A document half printed
+        stays half printed."""
         self.powered = False
         if self._print_us:
             self.not_printed = True
@@ -300,7 +303,12 @@ class AtolRegister:
                     raise CommandError(RECEIPT_CLOSED)
             elif wants is CLOSED and receipt is not None:
                 raise CommandError(RECEIPT_OPEN)
-            if command.prints and not self.paper and self.prints and not atol_sales.is_quiet(self, code, values):
+            if (
+                command.prints
+                and not self.paper
+                and self.prints
+                and not atol_sales.is_quiet(self, code, values)
+            ):
                 raise CommandError(NO_PAPER)
             if reply_us:
                 self._reply_us = self._scaled(reply_us)
@@ -322,6 +330,7 @@ class AtolRegister:
         return bytes((0x55, error))
 
     def _drop_orphan(self) -> None:
-        """A document begun in the drive that the register knows nothing of is dropped, as firmware does when it starts."""
+        """A document begun in the drive that the register knows nothing of is dropped, as firmware does when it
+        starts."""
         if self.receipt is None and self.drive.current_document:
             self.drive.cancel()

@@ -1,6 +1,7 @@
 """The registers of an ATOL device: what it counts itself (the drawer), and what it tells of the drive's counters.
 
-Money and counts of the shift are the drive's own, so that what a host reads is what the closing report will say. Source: reference sheet, section 1.3.
+Money and counts of the shift are the drive's own, so that what a host reads is what the closing report will say.
+Source: reference sheet, section 1.3.
 """
 
 from __future__ import annotations
@@ -40,9 +41,20 @@ _INCOME = (1, -1, -1, 1)
 
 
 class Drawer:
-    """Cash, paid in and out, and the last receipt. Survives a power cut; the shift report clears what speaks of the shift."""
+    """Cash, paid in and out, and the last receipt. Survives a power cut; the shift report clears what speaks of the
+    shift."""
 
-    __slots__ = ("controlled", "in_count", "in_kop", "last", "last_income_kop", "last_outcome_kop", "out_count", "out_kop", "sum_kop")
+    __slots__ = (
+        "controlled",
+        "in_count",
+        "in_kop",
+        "last",
+        "last_income_kop",
+        "last_outcome_kop",
+        "out_count",
+        "out_kop",
+        "sum_kop",
+    )
 
     def __init__(self) -> None:
         self.sum_kop = 0

@@ -1,7 +1,7 @@
 """How the commands of an emulated ATOL register find the code that carries them out.
 
-Each handler is a plain function of the register and the values of the request, found by command code. It returns the fields of the answer or raises
-`CommandError`, and then nothing has happened.
+Each handler is a plain function of the register and the values of the request, found by command code. It returns
+the fields of the answer or raises `CommandError`, and then nothing has happened.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ DRIVE_ERRORS: dict[int, int] = {
 
 
 class CommandError(Exception):
-    """The register refuses a command with this error byte; ``extended`` is the word that register 37h tells when the byte is EEh."""
+    """The register refuses a command with this error byte; ``extended`` is the word that register 37h tells when the
+    byte is EEh."""
 
     def __init__(self, code: int, extended: int = 0) -> None:
         super().__init__(code, extended)

@@ -1,8 +1,9 @@
 """The device's end of ATOL transport version 3: a buffer of tasks behind packets.
 
-The host puts a task in (Add), the register works the buffer off in order and says the result by itself, in a packet with the id F0; the host confirms
-it (Ack), and the place is free. A result that was lost is asked for (Req). So an answer can be lost and no command is ever carried out twice: a task
-whose number is taken is not taken again. After power-up the buffer is empty. Source: reference sheet, section 1.2.
+The host puts a task in (Add), the register works the buffer off in order and says the result by itself, in a
+packet with the id F0; the host confirms it (Ack), and the place is free. A result that was lost is asked for
+(Req). So an answer can be lost and no command is ever carried out twice: a task whose number is taken is not
+taken again. After power-up the buffer is empty. Source: reference sheet, section 1.2.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class _Task:
 
 
 class PacketLink:
-    """One device's link. `receive` returns the reply bytes; `take` gives the next task to carry out, `done` what leaves when it is."""
+    """One device's link. `receive` returns the reply bytes; `take` gives the next task to carry out, `done` what
+    leaves when it is."""
 
     __slots__ = ("_queue", "_reader", "_running", "_tasks")
 

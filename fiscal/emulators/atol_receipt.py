@@ -1,7 +1,8 @@
 """The receipt in the making inside an ATOL register.
 
-It collects attributes, positions and payments, one command each; an attribute between "begin position" and "end position" belongs to the position. At
-closing it becomes the body of a fiscal document, in the same order of fields as in any register. Source: reference sheet, section 1.3.
+It collects attributes, positions and payments, one command each; an attribute between "begin position" and "end
+position" belongs to the position. At closing it becomes the body of a fiscal document, in the same order of
+fields as in any register. Source: reference sheet, section 1.3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Receipts of an emulated ATOL register: opened, filled position by position, paid, closed; and corrections, which are receipts of their own types.
+"""Receipts of an emulated ATOL register: opened, filled position by position, paid, closed; and corrections, which
+are receipts of their own types.
 
-A receipt is checked as it grows; at closing the drive records it, and only then does the drawer change. Source: reference sheet, section 1.3.
+A receipt is checked as it grows; at closing the drive records it, and only then does the drawer change. Source:
+reference sheet, section 1.3.
 """
 
 from __future__ import annotations
@@ -219,7 +221,9 @@ def position(
         sum_kop += discount_kop if sign else -discount_kop
     if sum_kop < 0:
         raise CommandError(BAD_DISCOUNT)
-    _register(register, receipt, Line(name, price_kop, quantity_e3 * 1000, sum_kop, tax, 4, 1, section), flags)
+    _register(
+        register, receipt, Line(name, price_kop, quantity_e3 * 1000, sum_kop, tax, 4, 1, section), flags
+    )
     return b""
 
 

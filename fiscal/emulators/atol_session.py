@@ -1,8 +1,9 @@
 """The device's end of ATOL transport version 2: half-duplex sessions on the serial line of the old platform.
 
-Who wants to talk asks (ENQ), the other agrees (ACK), a frame follows and is confirmed, EOT ends the session. A command is one session, its answer
-another in the other direction. A command frame that comes twice because its ACK was lost is confirmed again and carried out once; an answer that is not
-confirmed is repeated and at last dropped, and then only the drive knows. Source: reference sheet, section 1.1.
+Who wants to talk asks (ENQ), the other agrees (ACK), a frame follows and is confirmed, EOT ends the session. A
+command is one session, its answer another in the other direction. A command frame that comes twice because its
+ACK was lost is confirmed again and carried out once; an answer that is not confirmed is repeated and at last
+dropped, and then only the drive knows. Source: reference sheet, section 1.1.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""The commands by which a host reaches the drive behind an ATOL register: A4 and a number of the drive's own, E9 for what the register is registered as.
+"""The commands by which a host reaches the drive behind an ATOL register: A4 and a number of the drive's own, E9 for
+what the register is registered as.
 
-Refusals of the drive come as bytes of the register (`fiscal.emulators.atol_dispatch.DRIVE_ERRORS`). Source: reference sheet, section 1.3.
+Refusals of the drive come as bytes of the register (`fiscal.emulators.atol_dispatch.DRIVE_ERRORS`). Source:
+reference sheet, section 1.3.
 """
 
 from __future__ import annotations

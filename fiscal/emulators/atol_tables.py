@@ -1,7 +1,8 @@
 """The settings tables of an emulated ATOL register, as far as hosts ask for them.
 
-A field is known by table and number; every row of a table has the same fields. Values are raw bytes of the field's width; what nobody has written is
-zero, or the default here. Source: reference sheet, section 1.3 (table 19 row 1 field 4 is the channel of the operator).
+A field is known by table and number; every row of a table has the same fields. Values are raw bytes of the
+field's width; what nobody has written is zero, or the default here. Source: reference sheet, section 1.3 (table
+19 row 1 field 4 is the channel of the operator).
 """
 
 from __future__ import annotations

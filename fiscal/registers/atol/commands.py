@@ -1,11 +1,12 @@
 """The commands of an ATOL register, declared once.
 
-Each row says what the request and the answer carry, in which modes and states of the receipt the register takes it, whether it prints, and whether
-a host may send it again when the answer was lost. The driver packs with it, the emulator unpacks and checks with it. Some codes are families with a
-second byte: 91 reads a register by its number, A4 passes a command through to the drive, 9D asks for a version.
+Each row says what the request and the answer carry, in which modes and states of the receipt the register takes
+it, whether it prints, and whether a host may send it again when the answer was lost. The driver packs with it,
+the emulator unpacks and checks with it. Some codes are families with a second byte: 91 reads a register by its
+number, A4 passes a command through to the drive, 9D asks for a version.
 
-A request is ``password (2) | code | fields``, an answer ``55 | error | fields`` but for a few rows with a `head` of their own. Source: reference
-sheet, section 1.3.
+A request is ``password (2) | code | fields``, an answer ``55 | error | fields`` but for a few rows with a `head`
+of their own. Source: reference sheet, section 1.3.
 """
 
 from __future__ import annotations
@@ -97,7 +98,16 @@ def _c(
     head: bytes = DONE,
 ) -> Command:
     return Command(
-        code, name, Layout(request), Layout(reply), allowed, receipt, prints, again, timeout_s * 1_000_000, head
+        code,
+        name,
+        Layout(request),
+        Layout(reply),
+        allowed,
+        receipt,
+        prints,
+        again,
+        timeout_s * 1_000_000,
+        head,
     )
 
 
@@ -131,10 +141,34 @@ _ROWS: Iterable[Command] = (
     ),
     _c(0x4D, "cash", "", "sum:money7", again=True, head=b"\x4d"),
     _c(0x58, "totals of the last shift", "", "income:money7 outcome:money7", again=True, head=b"\x55"),
-    _c(0x9D01, "version of the firmware", "", "version:bcd1 subversion:bcd1 language:bcd1 build:bcd2", again=True),
-    _c(0x9D03, "version of the loader", "", "version:bcd1 subversion:bcd1 language:bcd1 build:bcd2", again=True),
-    _c(0x9D11, "version of the script", "", "version:bcd1 subversion:bcd1 language:bcd1 build:bcd2", again=True),
-    _c(0x9D91, "version of the configuration", "", "version:bcd1 subversion:bcd1 language:bcd1 build:bcd2", again=True),
+    _c(
+        0x9D01,
+        "version of the firmware",
+        "",
+        "version:bcd1 subversion:bcd1 language:bcd1 build:bcd2",
+        again=True,
+    ),
+    _c(
+        0x9D03,
+        "version of the loader",
+        "",
+        "version:bcd1 subversion:bcd1 language:bcd1 build:bcd2",
+        again=True,
+    ),
+    _c(
+        0x9D11,
+        "version of the script",
+        "",
+        "version:bcd1 subversion:bcd1 language:bcd1 build:bcd2",
+        again=True,
+    ),
+    _c(
+        0x9D91,
+        "version of the configuration",
+        "",
+        "version:bcd1 subversion:bcd1 language:bcd1 build:bcd2",
+        again=True,
+    ),
     _c(0xEF, "service", "data:rest", ""),
     _c(0xB3, "last error", "", "data:rest", again=True),
     # Modes
@@ -189,9 +223,31 @@ _ROWS: Iterable[Command] = (
     _c(0x57, "registration of a return", _ITEM, allowed=_SALE, receipt=OPEN),
     _c(0x43, "discount", "flags:u8 area:u8 kind:u8 sign:u8 sum:money5", allowed=_SALE, receipt=OPEN),
     _c(0xB8, "tax of the receipt", "flags:u8 tax:u8 sum:money7", allowed=_SALE, receipt=OPEN),
-    _c(0x99, "payment", "flags:u8 type:u8 sum:money5", "extended:u8 rest:money5 change:money5", allowed=_SALE, receipt=OPEN),
-    _c(0x9B, "payment taken back", "flags:u8 type:u8 sum:money5", "extended:u8 rest:money5 change:money5", allowed=_SALE, receipt=OPEN),
-    _c(0x4A, "close receipt", "flags:u8 type:u8 sum:money5", allowed=_SALE, receipt=OPEN, prints=True, timeout_s=20),
+    _c(
+        0x99,
+        "payment",
+        "flags:u8 type:u8 sum:money5",
+        "extended:u8 rest:money5 change:money5",
+        allowed=_SALE,
+        receipt=OPEN,
+    ),
+    _c(
+        0x9B,
+        "payment taken back",
+        "flags:u8 type:u8 sum:money5",
+        "extended:u8 rest:money5 change:money5",
+        allowed=_SALE,
+        receipt=OPEN,
+    ),
+    _c(
+        0x4A,
+        "close receipt",
+        "flags:u8 type:u8 sum:money5",
+        allowed=_SALE,
+        receipt=OPEN,
+        prints=True,
+        timeout_s=20,
+    ),
     _c(0x59, "annul receipt"),
     # Registers
     _read(0x03, "payments of the shift", "sum:money6", "type:u8 slot:u8"),
@@ -238,7 +294,13 @@ _ROWS: Iterable[Command] = (
     _c(0xA440, "drive: find document", "document:long", "form:u8 confirmed:u8 record:rest", again=True),
     _c(0xA441, "drive: confirmation", "document:long", "data:rest", again=True),
     _c(0xA442, "drive: unconfirmed documents", "", "count:word", again=True),
-    _c(0xA443, "drive: registration", "number:rest", "time:moment inn:ascii12 rnm:ascii20 taxation:u8 mode:u8 rest:rest", again=True),
+    _c(
+        0xA443,
+        "drive: registration",
+        "number:rest",
+        "time:moment inn:ascii12 rnm:ascii20 taxation:u8 mode:u8 rest:rest",
+        again=True,
+    ),
     _c(0xA445, "drive: open document", "document:long", "form:word size:word", again=True),
     _c(0xA446, "drive: next block of the document", "", "data:rest"),
 )

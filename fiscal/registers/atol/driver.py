@@ -1,8 +1,9 @@
 """The driver of ATOL registers: the engine's tasks as conversations, over either transport.
 
-It asks before it acts: the status says mode, shift and receipt, and a table says what must come first. It does not leave a half-made receipt behind when it can
-help it (59h), and never guesses: once the closing command may have reached the register, a lost line means *unknown*, and only the drive's own documents
-tell what happened (`find`). Source: reference sheet, section 1.
+It asks before it acts: the status says mode, shift and receipt, and a table says what must come first. It does
+not leave a half-made receipt behind when it can help it (59h), and never guesses: once the closing command may
+have reached the register, a lost line means *unknown*, and only the drive's own documents tell what happened
+(`find`). Source: reference sheet, section 1.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ _Talk = Talk | SessionTalk
 
 
 class AtolDriver:
-    """Drives one register. Between conversations it remembers facts only: number of the drive, model, registration, and where the count of packets is."""
+    """Drives one register. Between conversations it remembers facts only: number of the drive, model, registration,
+    and where the count of packets is."""
 
     def __init__(self, settings: Settings | None = None, facts: Facts | None = None) -> None:
         self._settings = settings or Settings()
@@ -278,7 +280,9 @@ class AtolDriver:
                 yield from self._begin_shift(talk)
             except RegisterError as refused:
                 if not error(refused.code).certain:
-                    return Unknown(f"error {refused.code:02X}h on opening the shift: {error(refused.code).meaning}")
+                    return Unknown(
+                        f"error {refused.code:02X}h on opening the shift: {error(refused.code).meaning}"
+                    )
                 raise
         found = yield from self._last_of(talk, 2)
         return refusal(_CLOSED_OF_SHIFT) if found is None else ShiftOpened(found[1], found[0])
@@ -302,7 +306,9 @@ class AtolDriver:
                 yield from talk.ask(_CLOSE_SHIFT)
             except RegisterError as refused:
                 if not error(refused.code).certain:
-                    return Unknown(f"error {refused.code:02X}h on closing the shift: {error(refused.code).meaning}")
+                    return Unknown(
+                        f"error {refused.code:02X}h on closing the shift: {error(refused.code).meaning}"
+                    )
                 yield from talk.ask(_LEAVE)
                 raise
         try:
@@ -438,7 +444,10 @@ class AtolDriver:
         status = yield from talk.ask(_STATUS)
         if status[4] & SHIFT_OPEN:
             return Refused(
-                f"atol:{_SHIFT_IS_OPEN:02X}", "the clock is set with the shift closed only", Blame.REGISTER, "close the shift"
+                f"atol:{_SHIFT_IS_OPEN:02X}",
+                "the clock is set with the shift closed only",
+                Blame.REGISTER,
+                "close the shift",
             )
         stop = yield from self._get_ready(talk, status, paper=False, shift=False)
         if stop is not None:

@@ -1,9 +1,10 @@
 """Error bytes of ATOL registers: what each means, whose fault it is, and what a person does about it.
 
-One byte serves the register and the drive behind it. The table answers the two questions an engine has: may another register take this receipt
-(blame `Blame.REGISTER`) or will it be refused everywhere (`Blame.RECEIPT`); and can the document have been recorded in spite of the error (``certain``
-is false), as when paper ends after the drive has taken it. Byte EE says "ask register 37 for a word"; those words have a table of their own.
-Source of the codes: reference sheet, section 1.4; the words are ours.
+One byte serves the register and the drive behind it. The table answers the two questions an engine has: may
+another register take this receipt (blame `Blame.REGISTER`) or will it be refused everywhere (`Blame.RECEIPT`);
+and can the document have been recorded in spite of the error (``certain`` is false), as when paper ends after the
+drive has taken it. Byte EE says "ask register 37 for a word"; those words have a table of their own. Source of
+the codes: reference sheet, section 1.4; the words are ours.
 """
 
 from __future__ import annotations

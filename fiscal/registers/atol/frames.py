@@ -1,9 +1,10 @@
 """Packets of ATOL transport version 3: the envelope on TCP, USB and today's serial lines, both directions alike.
 
-A packet is ``FE | length, low 7 bits | length, high 7 bits | id | data | CRC8``. The start byte is unique on the line: FE and FD inside data
-and checksum are escaped (``FD EE``, ``FD ED``), and the length, which counts data before escaping, and the id never reach FD. So a receiver
-finds the next packet after any garbage. An empty packet means "the packet with this id came damaged, repeat it"; id F0 is for what the register
-says without being asked. Source: reference sheet, section 1.2.
+A packet is ``FE | length, low 7 bits | length, high 7 bits | id | data | CRC8``. The start byte is unique on the
+line: FE and FD inside data and checksum are escaped (``FD EE``, ``FD ED``), and the length, which counts data
+before escaping, and the id never reach FD. So a receiver finds the next packet after any garbage. An empty packet
+means "the packet with this id came damaged, repeat it"; id F0 is for what the register says without being asked.
+Source: reference sheet, section 1.2.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def crc8(data: bytes, crc: int = 0xFF) -> int:
 
 
 def build(id_: int, data: bytes = b"") -> bytes:
-    """The packet that carries ``data``. Raises `FrameError` when it is longer than 14 bits can say, or the id would need escaping."""
+    """The packet that carries ``data``. Raises `FrameError` when it is longer than 14 bits can say, or the id would
+    need escaping."""
     size = len(data)
     if size > MAX_DATA or not 0 <= id_ < ESCAPE:
         raise FrameError(f"no packet has id {id_} and {size} bytes")
@@ -131,8 +133,8 @@ def parse(data: bytes) -> tuple[int, bytes]:
 class PacketReader:
     """Cuts a stream of chunks into packets; whatever stands between them is skipped.
 
-    A start byte inside a packet begins a new one (it cannot occur there), so a packet cut short costs nothing but itself. At most one unfinished
-    packet is kept.
+    A start byte inside a packet begins a new one (it cannot occur there), so a packet cut short costs nothing but
+    itself. At most one unfinished packet is kept.
     """
 
     __slots__ = ("_pending",)

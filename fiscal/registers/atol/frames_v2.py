@@ -1,8 +1,8 @@
 """Frames of ATOL transport version 2: the envelope of the old platform, both directions alike.
 
-A frame is ``STX | data | ETX | checksum``. Inside data DLE and ETX are masked, each by a DLE in front of it; nothing else is. The checksum is
-the exclusive or of everything after STX, masks and ETX included, and is never masked itself. Single control bytes make the session around it.
-Source: reference sheet, section 1.1.
+A frame is ``STX | data | ETX | checksum``. Inside data DLE and ETX are masked, each by a DLE in front of it;
+nothing else is. The checksum is the exclusive or of everything after STX, masks and ETX included, and is never
+masked itself. Single control bytes make the session around it. Source: reference sheet, section 1.1.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def parse(raw: bytes) -> bytes:
 class SessionReader:
     """Cuts a stream of chunks into frames and the single bytes between them.
 
-    `feed` returns events in the order of the bytes: ``("control", byte)``, ``("frame", data)``, or ``("bad", raw)`` for a frame with a wrong
-    checksum or without end. At most one unfinished frame is kept.
+    `feed` returns events in the order of the bytes: ``("control", byte)``, ``("frame", data)``, or ``("bad",
+    raw)`` for a frame with a wrong checksum or without end. At most one unfinished frame is kept.
     """
 
     __slots__ = ("_pending",)

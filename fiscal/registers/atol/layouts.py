@@ -1,8 +1,9 @@
 """Layouts: the fields of an ATOL command or answer, declared as data, compiled once into packers.
 
-A layout is written as words ``name:kind``. Numbers are packed decimals (BCD), most significant digit first, but for what passes through from the
-drive (little-endian) and tables (big-endian). Money is kopecks. Text is CP866 with two signs swapped. The same declaration packs in the driver
-and unpacks in the emulator. Source: reference sheet, sections 1.3 and 1.4.
+A layout is written as words ``name:kind``. Numbers are packed decimals (BCD), most significant digit first, but
+for what passes through from the drive (little-endian) and tables (big-endian). Money is kopecks. Text is CP866
+with two signs swapped. The same declaration packs in the driver and unpacks in the emulator. Source: reference
+sheet, sections 1.3 and 1.4.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ class LayoutError(ValueError):
     """The bytes do not fit the declared fields."""
 
 
-_SWAP = bytes.maketrans(b"\x24\xfc", b"\xfc\x24")  # the numero sign has the code of the dollar, and the other way round
+_SWAP = bytes.maketrans(
+    b"\x24\xfc", b"\xfc\x24"
+)  # the numero sign has the code of the dollar, and the other way round
 
 
 @lru_cache(maxsize=4096)
@@ -43,7 +46,8 @@ def _day(data: bytes) -> tuple[int, int, int]:
 
 
 def _day_bytes(parts: tuple[int, int, int]) -> bytes:
-    return bytes.fromhex("%02d%02d%02d" % tuple(parts))
+    first, second, third = parts
+    return bytes.fromhex(f"{first:02d}{second:02d}{third:02d}")
 
 
 _EPOCH_DAYS = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
@@ -145,6 +149,17 @@ def _text(name: str, size: int) -> Kind:
     )
 
 
+def _ascii(size: int) -> Kind:
+    return Kind(
+        f"ascii{size}",
+        size,
+        f"{size}s",
+        "ASCII, padded",
+        lambda b: b.rstrip(b"\0 ").decode("ascii", "replace"),
+        lambda t: t.encode("ascii", "replace").ljust(size),
+    )
+
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -157,7 +172,14 @@ KINDS: dict[str, Kind] = {
         _bcd("money6", 6, "kopecks"),
         _bcd("money7", 7, "kopecks"),
         _bcd("qty", 5, "quantity x 1,000"),
-        Kind("money", 5, "5s", "kopecks of the drive", lambda b: int.from_bytes(b, "little"), lambda n: n.to_bytes(5, "little")),
+        Kind(
+            "money",
+            5,
+            "5s",
+            "kopecks of the drive",
+            lambda b: int.from_bytes(b, "little"),
+            lambda n: n.to_bytes(5, "little"),
+        ),
         Kind("dmy", 3, "3s", "DD MM YY, decimal digits", _day, _day_bytes),
         Kind("ymd", 3, "3s", "YY MM DD, decimal digits", _day, _day_bytes),
         Kind("hms", 3, "3s", "HH MM SS, decimal digits", _day, _day_bytes),
@@ -167,17 +189,7 @@ KINDS: dict[str, Kind] = {
         Kind("day", 3, "3s", "YY MM DD of the drive, binary", tuple, bytes),
         _text("text", 0),
         _text("text64", 64),
-        *(
-            Kind(
-                f"ascii{size}",
-                size,
-                f"{size}s",
-                "ASCII, padded",
-                lambda b: b.rstrip(b"\0 ").decode("ascii", "replace"),
-                lambda t, size=size: t.encode("ascii", "replace").ljust(size),
-            )
-            for size in (2, 12, 16, 20)
-        ),
+        *map(_ascii, (2, 12, 16, 20)),
         *(Kind(f"bytes{size}", size, f"{size}s", "raw") for size in (2, 3, 17)),
         Kind("rest", 0, "", "raw, the rest"),
     )
@@ -187,8 +199,9 @@ KINDS: dict[str, Kind] = {
 class Layout:
     """Fields in their order. Fixed fields first, then at most one that takes the rest.
 
-    ``pack(*values)`` gives the bytes; it raises `struct.error` or `OverflowError` for a value that does not fit. ``unpack(data, at=0)`` gives the
-    list of values from offset ``at`` and raises `LayoutError` when bytes are missing or are no decimals. Bytes behind the last field are ignored.
+    ``pack(*values)`` gives the bytes; it raises `struct.error` or `OverflowError` for a value that does not fit.
+    ``unpack(data, at=0)`` gives the list of values from offset ``at`` and raises `LayoutError` when bytes are
+    missing or are no decimals. Bytes behind the last field are ignored.
     """
 
     __slots__ = ("fields", "names", "pack", "size", "text", "unpack")
@@ -213,7 +226,8 @@ class Layout:
 
 
 def _source(fields: tuple[Kind, ...], space: dict[str, Any]) -> list[str]:
-    """Numbers of two and four bytes are taken apart by their own packers, so that the order of bytes may change within a layout."""
+    """Numbers of two and four bytes are taken apart by their own packers, so that the order of bytes may change
+    within a layout."""
     code = ">"
     puts, gets, names = [], [], []
     rest_put = rest_get = ""

@@ -1,8 +1,9 @@
 """From a receipt to the requests that make an ATOL register record it.
 
-All requests are made before the first byte is sent: what does not fit a field is found while nothing has happened yet. A receipt is opened (92h), gets
-its attributes one by one (E8h), its positions (EAh, the position's own attributes, EBh), its payments (99h), and is closed (4Ah). A correction is a receipt of
-its own type; in FFD 1.05 it has one nameless position for the sum, and its taxes are told by attributes, as the vendor's driver does it.
+All requests are made before the first byte is sent: what does not fit a field is found while nothing has happened
+yet. A receipt is opened (92h), gets its attributes one by one (E8h), its positions (EAh, the position's own
+attributes, EBh), its payments (99h), and is closed (4Ah). A correction is a receipt of its own type; in FFD 1.05
+it has one nameless position for the sum, and its taxes are told by attributes, as the vendor's driver does it.
 Source: reference sheet, section 1.3.
 """
 
@@ -70,9 +71,10 @@ _ATTRIBUTE_HEAD = request(_ATTRIBUTE, 1, 1, 0, b"")
 class Facts:
     """What the driver must know of a register to write a receipt for it.
 
-    ``ffd``: the format by tag 1209 (2 = 1.05, 4 = 1.2). ``place``: the place of settlement it is registered with; a receipt for another site carries its
-    own (1187). ``prints``: paper comes out of receipts that ask for it. ``prints_all``: paper comes out of every receipt, electronic ones included.
-    ``internet_sign``: settlements over the Internet are marked (1125, obligatory from 1 September 2025). ``transport``: "v3", or "v2" for the
+    ``ffd``: the format by tag 1209 (2 = 1.05, 4 = 1.2). ``place``: the place of settlement it is registered with;
+    a receipt for another site carries its own (1187). ``prints``: paper comes out of receipts that ask for it.
+    ``prints_all``: paper comes out of every receipt, electronic ones included. ``internet_sign``: settlements
+    over the Internet are marked (1125, obligatory from 1 September 2025). ``transport``: "v3", or "v2" for the
     old platform.
     """
 
@@ -154,7 +156,21 @@ def _position(
     name: str,
 ) -> tuple[Command, bytes]:
     # Shops sell the same goods all day long.
-    values = (flags, price_kop, quantity_e3, sum_kop, vat, 0, 1, subject, method, 0, 0, b"\0\0", name[:_NAME_LIMIT])
+    values = (
+        flags,
+        price_kop,
+        quantity_e3,
+        sum_kop,
+        vat,
+        0,
+        1,
+        subject,
+        method,
+        0,
+        0,
+        b"\0\0",
+        name[:_NAME_LIMIT],
+    )
     return _END, request(_END, *values)
 
 
@@ -172,7 +188,9 @@ def requests_of(receipt: Receipt, mark: str, facts: Facts) -> Requests:
             for item in receipt.items:
                 quantity_e3, finer = divmod(item.quantity_e6, 1000)
                 if finer:
-                    raise Unfit(f"{item.name!r}: this register counts in thousandths, not {item.quantity_e6} millionths")
+                    raise Unfit(
+                        f"{item.name!r}: this register counts in thousandths, not {item.quantity_e6} millionths"
+                    )
                 made.append(_BEGIN_REQUEST)
                 if item.unit and facts.ffd >= FFD_12:
                     made.append(_attribute(byte(2108, item.unit)))

@@ -1,12 +1,13 @@
 """The host's end of ATOL transport version 3: one command, one answer, whatever the line does in between.
 
-A command is a task in the register's buffer, known by a number. The register says the result by itself; a host that missed it asks for it by the number,
-so a lost answer is never a reason to send a command again. A command is sent again only when the register said it came damaged, or never heard of it *and*
-doing it twice does no harm (`Command.repeatable`): the register forgets its buffer when its power fails, so "not found" alone proves nothing.
+A command is a task in the register's buffer, known by a number. The register says the result by itself; a host
+that missed it asks for it by the number, so a lost answer is never a reason to send a command again. A command is
+sent again only when the register said it came damaged, or never heard of it *and* doing it twice does no harm
+(`Command.repeatable`): the register forgets its buffer when its power fails, so "not found" alone proves nothing.
 Everything else ends in `LineLost`, and `Talk.sent` tells which command may have been executed.
 
-The first packet of a conversation empties the buffer of what others left there; the confirmation of a result travels in one piece with the next
-command. Source: reference sheet, section 1.2.
+The first packet of a conversation empties the buffer of what others left there; the confirmation of a result
+travels in one piece with the next command. Source: reference sheet, section 1.2.
 """
 
 from __future__ import annotations
@@ -81,10 +82,20 @@ def values_of(command: Command, answer: bytes) -> list[Any]:
 
 
 class Talk:
-    """One conversation's end of the line. Not shared, not kept; ``number`` goes on from the conversation before, so that nothing late is
-    taken for an answer."""
+    """One conversation's end of the line. Not shared, not kept; ``number`` goes on from the conversation before, so
+    that nothing late is taken for an answer."""
 
-    __slots__ = ("_answer_us", "_byte_us", "_first", "_owed", "_reader", "_tries", "number", "repeated", "sent")
+    __slots__ = (
+        "_answer_us",
+        "_byte_us",
+        "_first",
+        "_owed",
+        "_reader",
+        "_tries",
+        "number",
+        "repeated",
+        "sent",
+    )
 
     def __init__(self, settings: Settings, number: int = 0) -> None:
         self._byte_us = settings.byte_timeout_us
@@ -191,7 +202,9 @@ class Talk:
                     strange += 1
                     yield Send(packet, True)
                 elif state == _NOT_FOUND:
-                    raise LineLost("the register does not know the command; it may have been carried out before a restart")
+                    raise LineLost(
+                        "the register does not know the command; it may have been carried out before a restart"
+                    )
                 elif state == _OVERFLOW:
                     self.sent = 0
                     raise LineLost("the buffer of the register is full")

@@ -1,9 +1,10 @@
 """The host's end of ATOL transport version 2: a session to give the command, a session to take the answer.
 
-Within a session bytes may be repeated without harm: a command frame that was confirmed and comes again is not carried out again, and a frame without the
-question before it (ENQ) is not taken at all. But an answer that nobody takes is dropped by the register, and then only the drive knows; so after the frame
-has left, everything but an answer ends in `LineLost`. The last confirmation of an answer travels in one piece with the next question. Source: reference
-sheet, section 1.1.
+Within a session bytes may be repeated without harm: a command frame that was confirmed and comes again is not
+carried out again, and a frame without the question before it (ENQ) is not taken at all. But an answer that nobody
+takes is dropped by the register, and then only the drive knows; so after the frame has left, everything but an
+answer ends in `LineLost`. The last confirmation of an answer travels in one piece with the next question. Source:
+reference sheet, section 1.1.
 """
 
 from __future__ import annotations
