@@ -29,7 +29,7 @@ from fiscal.ffd.validation import validate
 from fiscal.ofd.confirmation import FORM, Answer, Confirmation, assemble, operator_field
 from fiscal.ofd.container import Container, ContainerWriter, read_container
 from fiscal.ofd.errors import OfdError
-from fiscal.ofd.session import CONTAINER, SIGNATURE, Message, MessageReader, finish
+from fiscal.ofd.session import CONTAINER, REPLY, SIGNATURE, Message, MessageReader, finish
 
 FORMS = frozenset((1, 2, 3, 4, 5, 6, 11, 21, 31, 41))
 """Documents that registers send."""
@@ -208,7 +208,7 @@ class OperatorServer:
             Confirmation(self.profile.inn, container.drive, number, time_s, code, sign),
         )
         reply = peer.answers.write(FORM, number, tlv, peer.key.confirmation_sign(tlv))
-        return finish(self._session(message), reply, CONTAINER, message.header.flags & 3)
+        return finish(self._session(message), reply, CONTAINER | REPLY, message.header.flags & 3)
 
     def _session(self, message: Message) -> bytes:
         return _session_head(message.header.drive, message.header.version)

@@ -74,12 +74,13 @@ class TaxService:
         return row[index]
 
     def reports(self, now_us: int, drive: str | None = None) -> list[ZReport]:
-        """The reports on closed shifts that are registered by now, as they came."""
-        return [
+        """The reports on closed shifts that are registered by now, in the order of their registration."""
+        reports = [
             report
             for report in self._reports
             if report.registered_us <= now_us and drive in (None, report.drive)
         ]
+        return sorted(reports, key=lambda report: (report.registered_us, report.drive, report.document))
 
     def check(self, drive: str, document: int, sign: int, total_kop: int, type: int, now_us: int) -> bool:
         """Whether the receipt of a QR code is registered and says what the code says. Not for documents that the operator no longer
