@@ -2,7 +2,7 @@
 
 It asks before it acts: mode and submode decide by a table what must come first. It never leaves a half-made receipt behind when it
 can help it (88h), and never guesses: once the closing command may have reached the register, a lost line means *unknown*, and only the
-drive's own documents tell what happened (`find`). Source: reference sheet, sections 1.1, 2 and 3.
+drive's own documents tell what happened (`find`). Source: reference sheet, sections 1 to 3.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from fiscal.engine.outcomes import (
     Attempt,
     Blame,
     ClockSet,
-    Found,
     Outcome,
     Recorded,
     Refused,
@@ -25,14 +24,15 @@ from fiscal.engine.outcomes import (
     ShiftState,
     Unknown,
 )
-from fiscal.ffd.tlv import FfdError, decode_text, walk
 from fiscal.receipt import Receipt
 from fiscal.registers.conversation import Conversation, LineLost, Settings
+from fiscal.registers.shtrih import documents
 from fiscal.registers.shtrih.clock import date_and_time, seconds
 from fiscal.registers.shtrih.commands import COMMANDS
 from fiscal.registers.shtrih.errors import error, refusal
 from fiscal.registers.shtrih.receipts import TYPES_BY_OPENING, Facts, Unfit, frames_of
-from fiscal.registers.shtrih.talk import RegisterError, Steps, Talk
+from fiscal.registers.shtrih.talk import AnyTalk, RegisterError, Steps
+from fiscal.registers.shtrih.transports import TALKS, Protocol
 
 __all__ = ["MODE_STEPS", "SUBMODE_STEPS", "ShtrihDriver"]
 
@@ -52,11 +52,7 @@ _CONFIRM_DATE = COMMANDS[0x23]
 _DRIVE_STATUS = COMMANDS[0xFF01]
 _CANCEL_DOCUMENT = COMMANDS[0xFF08]
 _REGISTRATION = COMMANDS[0xFF09]
-_FIND = COMMANDS[0xFF0A]
 _EXCHANGE = COMMANDS[0xFF39]
-_SELECT = COMMANDS[0xFF3A]
-_NEXT_BLOCK = COMMANDS[0xFF3B]
-_SHIFT = COMMANDS[0xFF40]
 
 GO, WAIT, OPEN, CANCEL, CONTINUE, DRAIN, EXPIRED, PAPER, REFUSE = (
     "go",
@@ -77,22 +73,23 @@ MODE_STEPS: dict[int, str] = {1: DRAIN, 2: GO, 3: EXPIRED, 4: OPEN, 8: CANCEL}
 """What the mode demands before a receipt; a mode without a row refuses."""
 
 _RECEIPT_RECORDS = frozenset((0xFF45, 0xFF4A))
-_RECEIPT_FORMS = frozenset((3, 4))
-_CORRECTION_FORMS = frozenset((31, 41))
-_NO_DATA = 0x08
 _CHECKS = 40
 _BUSY_LIMIT_US = 60_000_000
 _REPORT_LIMIT_US = 2_400_000_000
-_FIND_LIMIT = 200
-_BLOCK_LIMIT = 4000
 
 _PRINTING = (17, 1, 7)  # table, row, field: 0 print, 1 skip one document, 2 never print
 
 
 class ShtrihDriver:
-    """Drives one register. Between conversations it remembers facts only: number of the drive, model, registration."""
+    """Drives one register over one transport: ``v1``, ``v2`` or ``plain``, as the register is set up.
 
-    def __init__(self, settings: Settings | None = None, facts: Facts | None = None) -> None:
+    Between conversations it remembers facts only: number of the drive, model, registration.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, facts: Facts | None = None, *, protocol: Protocol = "v1"
+    ) -> None:
+        self._talk = TALKS[protocol]
         self._settings = settings or Settings()
         self._facts = facts or Facts()
         self._drive = ""
@@ -103,35 +100,37 @@ class ShtrihDriver:
 
     def fiscalize(self, receipt: Receipt, mark: str) -> Conversation:
         """Make the fiscal document of a receipt. `Recorded`, `Refused` or `Unknown`."""
-        talk = Talk(self._settings)
+        talk = self._talk(self._settings)
         return self._run(talk, self._fiscalize(talk, receipt, mark), _RECEIPT_RECORDS)
 
     def find(self, receipt: Receipt, attempt: Attempt) -> Conversation:
         """Did an attempt make a document? `Found`, or `Refused`/`Unknown` when the register cannot tell now."""
-        talk = Talk(self._settings)
+        talk = self._talk(self._settings)
         return self._run(talk, self._find(talk, receipt, attempt), frozenset())
 
     def open_shift(self) -> Conversation:
-        talk = Talk(self._settings)
+        talk = self._talk(self._settings)
         return self._run(talk, self._open_shift(talk), frozenset((0xE0,)))
 
     def close_shift(self) -> Conversation:
         """The Z report; the conversation ends when the register is ready again."""
-        talk = Talk(self._settings)
+        talk = self._talk(self._settings)
         return self._run(talk, self._close_shift(talk), frozenset((0x41,)))
 
     def probe(self) -> Conversation:
-        talk = Talk(self._settings)
+        talk = self._talk(self._settings)
         return self._run(talk, self._probe(talk), frozenset())
 
     def set_clock(self, time_s: int) -> Conversation:
         """Set date and time; the register allows it with the shift closed."""
-        talk = Talk(self._settings)
+        talk = self._talk(self._settings)
         return self._run(talk, self._set_clock(talk, time_s), frozenset())
 
     # ---- the frame around every task --------------------------------------------------------------------------------------------
 
-    def _run(self, talk: Talk, task: Generator[Any, Any, Outcome], records: frozenset[int]) -> Conversation:
+    def _run(
+        self, talk: AnyTalk, task: Generator[Any, Any, Outcome], records: frozenset[int]
+    ) -> Conversation:
         try:
             outcome = yield from task
         except LineLost as lost:
@@ -151,7 +150,7 @@ class ShtrihDriver:
 
     # ---- receipts ---------------------------------------------------------------------------------------------------------------
 
-    def _fiscalize(self, talk: Talk, receipt: Receipt, mark: str) -> Generator[Any, Any, Outcome]:
+    def _fiscalize(self, talk: AnyTalk, receipt: Receipt, mark: str) -> Generator[Any, Any, Outcome]:
         facts = self._facts
         try:
             frames = frames_of(talk, receipt, mark, facts)
@@ -181,7 +180,7 @@ class ShtrihDriver:
         _, document, sign, moment = answer
         if moment is None:
             try:
-                moment = (yield from talk.ask(_FIND, document))[2]
+                moment = (yield from documents.document(talk, document))[2]
             except (RegisterError, LineLost):
                 return Unknown(f"recorded as document {document}, but its time could not be read")
         if not receipt.electronic and not facts.prints:
@@ -190,7 +189,7 @@ class ShtrihDriver:
                 yield from self._write(talk, _PRINTING, 2)
         return Recorded(document, sign, moment, self._drive)
 
-    def _get_ready(self, talk: Talk, status: list[Any]) -> Generator[Any, Any, Refused | None]:
+    def _get_ready(self, talk: AnyTalk, status: list[Any]) -> Generator[Any, Any, Refused | None]:
         """Bring the register where a receipt can begin. ``None`` when it is there."""
         for _ in range(_CHECKS):
             mode, submode = status[2] & 0x0F, status[3]
@@ -210,7 +209,7 @@ class ShtrihDriver:
             elif step is CANCEL:
                 yield from talk.ask(_CANCEL)
             elif step is DRAIN:
-                yield from self._blocks(talk)
+                yield from documents.blocks(talk)
             elif step is EXPIRED:
                 return refusal(0x4E)
             elif step is PAPER:
@@ -225,7 +224,7 @@ class ShtrihDriver:
             status = yield from talk.ask(_STATUS)
         return refusal(0x72)
 
-    def _wait(self, talk: Talk, limit_us: int) -> Generator[Any, Any, Refused | None]:
+    def _wait(self, talk: AnyTalk, limit_us: int) -> Generator[Any, Any, Refused | None]:
         """Poll while the register prints. ``None`` when it is done (or needs something else)."""
         pause_us = 250_000
         waited_us = 0
@@ -239,7 +238,7 @@ class ShtrihDriver:
                 return refusal(0x50)
             pause_us = min(pause_us + pause_us // 2, 500_000 if limit_us <= _BUSY_LIMIT_US else 5_000_000)
 
-    def _tidy(self, talk: Talk, code: int) -> Steps:
+    def _tidy(self, talk: AnyTalk, code: int) -> Steps:
         """Cancel what is half made. What cannot be cancelled now is cancelled before the next receipt."""
         try:
             yield from talk.ask(_CANCEL_DOCUMENT if code in (0xFF35, 0xFF4A) else _CANCEL)
@@ -248,16 +247,16 @@ class ShtrihDriver:
         except LineLost:
             talk.sent = 0
 
-    def _write(self, talk: Talk, place: tuple[int, int, int], value: int) -> Steps:
+    def _write(self, talk: AnyTalk, place: tuple[int, int, int], value: int) -> Steps:
         yield from talk.ask(_WRITE_TABLE, *place, bytes((value,)))
 
     # ---- shifts -----------------------------------------------------------------------------------------------------------------
 
-    def _begin_shift(self, talk: Talk) -> Steps:
+    def _begin_shift(self, talk: AnyTalk) -> Steps:
         yield from self._write(talk, _PRINTING, 0 if self._facts.prints else 2)
         yield from talk.ask(_OPEN_SHIFT)
 
-    def _open_shift(self, talk: Talk) -> Generator[Any, Any, Outcome]:
+    def _open_shift(self, talk: AnyTalk) -> Generator[Any, Any, Outcome]:
         status = yield from self._idle(talk, _BUSY_LIMIT_US)
         if isinstance(status, Refused):
             return status
@@ -271,7 +270,7 @@ class ShtrihDriver:
             return refusal(0x3C)
         return ShiftOpened(found[1], found[0])
 
-    def _close_shift(self, talk: Talk) -> Generator[Any, Any, Outcome]:
+    def _close_shift(self, talk: AnyTalk) -> Generator[Any, Any, Outcome]:
         status = yield from self._idle(talk, _BUSY_LIMIT_US)
         if isinstance(status, Refused):
             return status
@@ -302,7 +301,7 @@ class ShtrihDriver:
         known = None if totals is None else (totals[0], totals[1], totals[2], totals[3])
         return ShiftClosed(found[1], found[0], receipts, known)
 
-    def _shift_total(self, talk: Talk, opening: int) -> Generator[Any, Any, int]:
+    def _shift_total(self, talk: AnyTalk, opening: int) -> Generator[Any, Any, int]:
         """What was settled in the shift, by the payment slots this driver uses."""
         total = 0
         for number, high in ((193, None), (197, None), (4180, True), (4184, True), (4188, True)):
@@ -311,14 +310,14 @@ class ShtrihDriver:
             total += (yield from talk.ask(_MONEY, *values))[1]
         return total
 
-    def _idle(self, talk: Talk, limit_us: int) -> Generator[Any, Any, list[Any] | Refused]:
+    def _idle(self, talk: AnyTalk, limit_us: int) -> Generator[Any, Any, list[Any] | Refused]:
         """The status once the register is not printing any more."""
         for _ in range(_CHECKS):
             status = yield from talk.ask(_STATUS)
             step = SUBMODE_STEPS.get(status[3], REFUSE)
             if step is GO:
                 if status[2] == 1:
-                    yield from self._blocks(talk)
+                    yield from documents.blocks(talk)
                     continue
                 return status  # type: ignore[no-any-return]
             if step is PAPER:
@@ -331,79 +330,24 @@ class ShtrihDriver:
                 return waited
         return refusal(0x72)
 
-    def _last_of(self, talk: Talk, form: int) -> Generator[Any, Any, tuple[int, int] | None]:
-        """(document, shift) of the newest document of a form, looked for among the last few."""
+    def _last_of(self, talk: AnyTalk, form: int) -> Generator[Any, Any, tuple[int, int] | None]:
         status = yield from talk.ask(_DRIVE_STATUS)
-        self._drive, last = status[6], status[7]
-        for document in range(last, max(0, last - 5), -1):
-            try:
-                found = yield from talk.ask(_FIND, document)
-            except RegisterError as refused:
-                if refused.code == _NO_DATA:
-                    return None
-                raise
-            if found[0] == form:
-                return document, int.from_bytes(found[5][:2], "little")
-        return None
+        self._drive = status[6]
+        return (yield from documents.last_of(talk, form, status[7]))
 
     # ---- what happened? ---------------------------------------------------------------------------------------------------------
 
-    def _find(self, talk: Talk, receipt: Receipt, attempt: Attempt) -> Generator[Any, Any, Outcome]:
+    def _find(self, talk: AnyTalk, receipt: Receipt, attempt: Attempt) -> Generator[Any, Any, Outcome]:
         status = yield from talk.ask(_STATUS)
         if status[2] == 1:
-            yield from self._blocks(talk)
+            yield from documents.blocks(talk)
         drive = yield from talk.ask(_DRIVE_STATUS)
-        self._drive, last = drive[6], drive[7]
-        if last == attempt.last_document:
-            return Found(None, last)
-        if last < attempt.last_document:
-            return Unknown(
-                f"the drive {self._drive} has {last} documents, fewer than before; was it replaced?"
-            )
-        first = attempt.last_document + 1
-        if last - first >= _FIND_LIMIT:
-            return Unknown(f"more than {_FIND_LIMIT} documents were made since")
-        forms = _CORRECTION_FORMS if receipt.correction is not None else _RECEIPT_FORMS
-        for document in range(first, last + 1):
-            try:
-                form, _, moment, _, sign, tail = yield from talk.ask(_FIND, document)
-            except RegisterError as refused:
-                return Unknown(f"document {document} cannot be read: {error(refused.code).meaning}")
-            if form not in forms or tail[:1] != bytes((receipt.type,)):
-                continue
-            if int.from_bytes(tail[1:6], "little") != receipt.total_kop:
-                continue
-            try:
-                marks = yield from self._marks(talk, document)
-            except FfdError:
-                return Unknown(f"document {document} cannot be read")
-            if attempt.mark in marks:
-                return Found(Recorded(document, sign, moment, self._drive), last)
-        return Found(None, last)
-
-    def _marks(self, talk: Talk, document: int) -> Generator[Any, Any, list[str]]:
-        yield from talk.ask(_SELECT, document)
-        data = yield from self._blocks(talk)
-        return [decode_text(value) for tag, value in walk(data) if tag == 1192]
-
-    def _blocks(self, talk: Talk) -> Generator[Any, Any, bytes]:
-        """Everything the register still has to put out."""
-        parts = []
-        for _ in range(_BLOCK_LIMIT):
-            try:
-                (data,) = yield from talk.ask(_NEXT_BLOCK)
-            except RegisterError as refused:
-                if refused.code == _NO_DATA:
-                    break
-                raise
-            if not data:
-                break
-            parts.append(data)
-        return b"".join(parts)
+        self._drive = drive[6]
+        return (yield from documents.search(talk, receipt, attempt, self._drive, drive[7]))
 
     # ---- self test and clock ----------------------------------------------------------------------------------------------------
 
-    def _probe(self, talk: Talk) -> Generator[Any, Any, Outcome]:
+    def _probe(self, talk: AnyTalk) -> Generator[Any, Any, Outcome]:
         if not self._model:
             self._model = (yield from talk.ask(_METRICS))[6]
         full = dict(zip(_FULL_STATUS.reply.names, (yield from talk.ask(_FULL_STATUS)), strict=True))
@@ -436,7 +380,7 @@ class ShtrihDriver:
             registration=self._rnm,
         )
 
-    def _set_clock(self, talk: Talk, time_s: int) -> Generator[Any, Any, Outcome]:
+    def _set_clock(self, talk: AnyTalk, time_s: int) -> Generator[Any, Any, Outcome]:
         full = dict(zip(_FULL_STATUS.reply.names, (yield from talk.ask(_FULL_STATUS)), strict=True))
         mode = full["mode"] & 0x0F
         day, time = date_and_time(time_s)

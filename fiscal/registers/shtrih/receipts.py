@@ -20,7 +20,7 @@ from fiscal.ffd.tlv import FfdError, byte, stlv, text, u32
 from fiscal.receipt import Receipt
 from fiscal.registers.shtrih.commands import COMMANDS, Command
 from fiscal.registers.shtrih.frames import FrameError
-from fiscal.registers.shtrih.talk import Talk
+from fiscal.registers.shtrih.talk import AnyTalk
 from fiscal.vat import UnknownRate, vat_sums
 
 __all__ = [
@@ -167,7 +167,7 @@ def _blocks(parts: list[bytes]) -> list[bytes]:
     return [block for block in blocks if block]
 
 
-def frames_of(talk: Talk, receipt: Receipt, mark: str, facts: Facts) -> list[tuple[Command, bytes]]:
+def frames_of(talk: AnyTalk, receipt: Receipt, mark: str, facts: Facts) -> list[tuple[Command, bytes]]:
     """The commands of a receipt with their frames, in order; the last one records. Raises `Unfit`."""
     try:
         if receipt.correction is not None and facts.ffd < FFD_12:
@@ -208,7 +208,7 @@ def frames_of(talk: Talk, receipt: Receipt, mark: str, facts: Facts) -> list[tup
     return made
 
 
-def _correction_105(talk: Talk, receipt: Receipt, mark: str, facts: Facts) -> list[tuple[Command, bytes]]:
+def _correction_105(talk: AnyTalk, receipt: Receipt, mark: str, facts: Facts) -> list[tuple[Command, bytes]]:
     correction = receipt.correction
     assert correction is not None
     if receipt.type not in (1, 3):

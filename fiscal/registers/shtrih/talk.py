@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from fiscal.registers.conversation import LineLost, Pause, Receive, Send, Settings, Step
 from fiscal.registers.shtrih.commands import COMMANDS, Command
 from fiscal.registers.shtrih.frames import ACK, ENQ, NAK, STX, FrameError, build, parse
 from fiscal.registers.shtrih.layouts import LayoutError
 
-__all__ = ["RegisterError", "Steps", "Talk"]
+__all__ = ["AnyTalk", "RegisterError", "Steps", "Talk", "values_of"]
 
 Steps = Generator[Step, bytes | None, Any]
 
@@ -43,6 +43,43 @@ class RegisterError(Exception):
         super().__init__(code, command.name)
         self.code = code
         self.command = command
+
+
+class AnyTalk(Protocol):
+    """What the driver needs of a transport, whichever it is."""
+
+    sent: int
+    repeated: bool
+
+    def pack(self, command: Command, *values: object) -> bytes: ...
+
+    def ask(self, command: Command, *values: object) -> Steps: ...
+
+    def send(self, command: Command, frame: bytes) -> Steps: ...
+
+    def confirm(self) -> Steps: ...
+
+    def pause(self, duration_us: int) -> Steps: ...
+
+
+def values_of(talk: AnyTalk, command: Command, payload: bytes) -> list[Any]:
+    """The values of a reply on a transport without confirmations. Raises `RegisterError`, `LineLost`."""
+    prefix = command.prefix
+    at = len(prefix)
+    if payload[:at] != prefix:
+        if not (at == 2 and len(payload) == 2 and payload[0] == 0xFF):
+            raise LineLost(f"the answer to {command.name!r} belongs to another command")
+        at = 1  # a register that does not know the two-byte family answers FF and the error
+    code = payload[at] if len(payload) > at else payload[-1]
+    if code:
+        talk.sent = 0
+        raise RegisterError(code, command)
+    try:
+        values: list[Any] = command.reply.unpack(payload, at + 1)
+    except LayoutError:
+        raise LineLost(f"the answer to {command.name!r} is too short") from None
+    talk.sent = 0
+    return values
 
 
 class Talk:
