@@ -25,12 +25,11 @@ from fiscal.emulators import (  # noqa: F401  the modules fill HANDLERS
 from fiscal.emulators.drive import Drive, DriveError
 from fiscal.emulators.shtrih_counters import Counters
 from fiscal.emulators.shtrih_dispatch import HANDLERS, CommandError
-from fiscal.emulators.shtrih_link import Link
 from fiscal.emulators.shtrih_receipt import OpenReceipt
 from fiscal.emulators.shtrih_tables import PRINTING, Tables
+from fiscal.emulators.shtrih_transports import FIRST_BYTES, FLAGS, AnyLink, Spoken, links_of
 from fiscal.ffd.tlv import FfdError, byte, text
 from fiscal.registers.shtrih.commands import COMMANDS, code_of
-from fiscal.registers.shtrih.frames import build
 from fiscal.registers.shtrih.layouts import LayoutError
 
 __all__ = ["ShtrihRegister"]
@@ -52,7 +51,8 @@ class ShtrihRegister:
     """One register. ``epoch_s`` is its wall clock (as tag 1012 counts) when the host's clock shows 0 microseconds.
 
     ``electronic`` sets it up to record without printing; ``stray`` makes its link emit the extra FF of network adapters; ``slow``
-    multiplies every duration; ``clock_offset_s`` is how wrong its clock is.
+    multiplies every duration; ``clock_offset_s`` is how wrong its clock is. ``protocol`` is the transport it speaks: ``v1``, ``v2``,
+    ``plain``, or ``auto`` for what the first byte says (`fiscal.emulators.shtrih_transports`).
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class ShtrihRegister:
         electronic: bool = False,
         stray: bool = False,
         extended_answers: bool = True,
+        protocol: Spoken = "auto",
     ) -> None:
         self.device = device
         self.drive = drive
@@ -72,7 +73,11 @@ class ShtrihRegister:
         self.slow = 1.0
         self.cover_open = False
         self.powered = True
-        self.link = Link(device.byte_timeout_us, device.confirm_timeout_us, stray=stray)
+        self._links = links_of(protocol, device, stray=stray)
+        self.link: AnyLink = next(iter(self._links.values()))
+        self.undecided = len(self._links) > 1
+        """The next first byte of a protocol decides which one is spoken."""
+        self.link_flags = FLAGS[protocol]
         self.tables = Tables(self._fact)
         self.counters = Counters()
 
@@ -129,6 +134,8 @@ class ShtrihRegister:
     def receive(self, data: bytes, now_us: int) -> Output:
         if not self.powered:
             return []
+        if self.undecided:
+            self._decide(data)
         link = self.link
         out = link.receive(data, now_us)
         payload = link.command
@@ -142,7 +149,7 @@ class ShtrihRegister:
             act_us = int(act_us * self.slow)
         self._payload = payload
         self._due_us = now_us + act_us
-        return [(now_us + self._ack_us, out)]
+        return [(now_us + self._ack_us, out)] if out else []
 
     def next_wakeup(self) -> int | None:
         return self._due_us if self._due_us is not None else self.link.deadline_us
@@ -167,7 +174,7 @@ class ShtrihRegister:
     def power_off(self, now_us: int) -> None:
         """What was under way is lost; drive, settings, counters and an open receipt stay."""
         self.powered = False
-        self.link.reset()
+        self._reset_links()
         self._payload = self._answer = self._due_us = None
         self._busy_until_us = min(self._busy_until_us, now_us)
         self.output = self.new_date = self.correction = None
@@ -175,7 +182,7 @@ class ShtrihRegister:
 
     def power_on(self, now_us: int) -> None:
         self.powered = True
-        self.link.reset()
+        self._reset_links()
         self._drop_orphan()
 
     # ---- what happens to it (faults) --------------------------------------------------------------------------------------------
@@ -296,6 +303,12 @@ class ShtrihRegister:
             self._standing[key] = known
         return known
 
+    def set_byte_timeout(self, timeout_us: int) -> None:
+        """Command 14h. The protocol is open again as well."""
+        for link in self._links.values():
+            link.set_timeout(timeout_us)
+        self.undecided = len(self._links) > 1
+
     # ---- inside -----------------------------------------------------------------------------------------------------------------
 
     def _scaled(self, duration_us: int) -> int:
@@ -312,7 +325,7 @@ class ShtrihRegister:
         if entry is None:
             self._reply_us = 0
             self.last_error = UNKNOWN_COMMAND
-            return build((payload[:2] if payload[0] == 0xFF else payload[:1]) + bytes((UNKNOWN_COMMAND,)))
+            return (payload[:2] if payload[0] == 0xFF else payload[:1]) + bytes((UNKNOWN_COMMAND,))
         command, handler, at, good, _, self._reply_us = entry
         if self._reply_us and self.slow != 1.0:
             self._reply_us = int(self._reply_us * self.slow)
@@ -334,7 +347,7 @@ class ShtrihRegister:
                 submode = self.submode
                 if submode:
                     raise CommandError(SUBMODE_ERRORS[submode])
-            return build(good + handler(self, *values))
+            return good + handler(self, *values)
         except (CommandError, DriveError) as refused:
             error = refused.code
         except LayoutError:
@@ -344,7 +357,21 @@ class ShtrihRegister:
         self._reply_us = 0
         if code != 0x6B:
             self.last_error = error
-        return build(command.prefix + bytes((error,)))
+        return command.prefix + bytes((error,))
+
+    def _decide(self, data: bytes) -> None:
+        protocol = FIRST_BYTES.get(data[0]) if data else None
+        if protocol is not None:
+            self.undecided = False
+            link = self._links[protocol]
+            if link is not self.link:
+                link.reset()
+                self.link = link
+
+    def _reset_links(self) -> None:
+        for link in self._links.values():
+            link.reset()
+        self.undecided = len(self._links) > 1
 
     def _drop_orphan(self) -> None:
         """A document begun in the drive that the register knows nothing of is dropped, as firmware does when it starts."""

@@ -139,10 +139,10 @@ class Link:
                     return frames.ACK
         return self._walk(data, now_us)
 
-    def answer(self, frame: bytes, now_us: int) -> bytes:
-        """The command is executed: ``frame`` leaves, and is kept until it is confirmed."""
+    def answer(self, payload: bytes, now_us: int) -> bytes:
+        """The command is executed: its answer leaves, and is kept until it is confirmed."""
         self.state = _WAIT_CONFIRM
-        self._answer = frame
+        self._answer = frame = frames.build(payload)
         self._sent_us = now_us
         return frame
 

@@ -117,7 +117,7 @@ def model_parameters(register: Register, kind: int) -> bytes:
         raise CommandError(BAD_VALUE)
     width, _, _ = _COLUMNS.get(register.device.paper_dots, _COLUMNS[384])
     return (
-        _MODEL_FLAGS.to_bytes(8, "little")
+        (_MODEL_FLAGS | register.link_flags).to_bytes(8, "little")
         + bytes((width, width * 2, 1, 12, 16, 20, 14))
         + (0).to_bytes(4, "little")  # the inspector's default password
         + (30).to_bytes(4, "little")
@@ -267,7 +267,7 @@ def set_link(register: Register, port: int, baud: int, timeout: int) -> bytes:
     if baud > 9:
         raise CommandError(BAD_VALUE)
     register.baud_code, register.timeout_code = baud, timeout
-    register.link.set_timeout(_timeout_us(timeout))
+    register.set_byte_timeout(_timeout_us(timeout))
     return b""
 
 

@@ -9,7 +9,8 @@ from fiscal.emulators.shtrih_link import CHART, Came, Link, State
 from fiscal.registers.shtrih.frames import ACK, ENQ, NAK, STX, build
 
 FRAME = build(b"\xfc")  # no byte of it is ENQ; a length of 5 would be
-ANSWER = build(b"\x10\x00")
+REPLY = b"\x10\x00"
+ANSWER = build(REPLY)
 
 
 def ready() -> Link:
@@ -21,7 +22,7 @@ def ready() -> Link:
 def answered() -> Link:
     link = ready()
     assert link.receive(FRAME, 0) == ACK
-    assert link.answer(ANSWER, 10) == ANSWER
+    assert link.answer(REPLY, 10) == ANSWER
     return link
 
 
