@@ -40,7 +40,8 @@ class OperatorQueues:
         self._queues: dict[str, _Queue] = {}
 
     def port(self, drive: Drive) -> DrivePort:
-        """The drive's side of the exchange."""
+        """The drive's side of the exchange. A register tells its status from it, so share it: a second port would not know that an answer
+        is awaited."""
         return self._queue(drive).port
 
     def settle(self, drive: Drive, clock_offset_s: int, now_us: int) -> None:

@@ -42,8 +42,12 @@ class Exchange:
 
 
 class OperatorUnreachable(Exception):
-    """There was no answer: no connection, or it was closed or silent. Thrown by the host into the relay, which ends with it as
-    `Relayed.problem`."""
+    """There was no answer. Thrown by the host into the relay, which ends with it as `Relayed.problem`. ``connected``: a connection stood,
+    but it was closed or silent - then the network is fine and the operator is not."""
+
+    def __init__(self, reason: str = "", connected: bool = False) -> None:
+        super().__init__(reason)
+        self.connected = connected
 
 
 class BufferRefused(Exception):
@@ -104,12 +108,16 @@ class CommandBuffer:
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """What a relay did. ``confirmed``: answers that the drive accepted; ``document``: number of the last of them (0: none); ``reached``:
-    whether the operator answered at all (``None``: not tried); ``empty``: nothing waits any more; ``problem``: why it stopped before
-    that, empty when it did not; ``code``: the register's error code then, if it was the register."""
+    """What a relay did. ``confirmed``: answers that the drive accepted; ``document``: number of the last of them (0: none).
+
+    Two facts that are not the same: ``connected``, whether a connection to the operator stood (the network), and ``reached``, whether he
+    answered (the operator); ``None``: not tried. ``empty``: nothing waits any more; ``problem``: why it stopped before that, empty when
+    it did not; ``code``: the register's error code then, if it was the register.
+    """
 
     confirmed: int
     document: int
+    connected: bool | None
     reached: bool | None
     empty: bool
     problem: str = ""
@@ -122,32 +130,38 @@ def relay(buffer: OperatorBuffer, limit: int = 1, timeout_us: int = REPLY_US) ->
     Errors of the register's line pass through (`LineLost`): what had been accepted stays accepted.
     """
     confirmed = document = 0
+    connected: bool | None = None
     reached: bool | None = None
+    empty = False
+    problem = ""
+    code = 0
     try:
         while confirmed < limit:
             size, block = yield from buffer.state()
             if not size:
-                return Relayed(confirmed, document, reached, True)
+                empty = True
+                break
             message = yield from _read(buffer, size, block)
-            number = document_number(message)
             reached = False
             answer = yield Exchange(corrected(message), timeout_us)
+            connected = bool(answer)
             if not answer or missing(answer):
-                return Relayed(confirmed, document, False, False, "the operator's answer breaks off")
+                raise OfdError("session", "the operator's answer breaks off")
             reached = True
             if not read_message(answer).body:
-                return Relayed(confirmed, document, True, False, "the operator answers without a container")
+                raise OfdError("session", "the operator answers without a container")
             yield from _write(buffer, answer)
             confirmed += 1
-            document = number
+            document = document_number(message)
     except OperatorUnreachable as error:
-        return Relayed(confirmed, document, False, False, str(error) or "no connection to the operator")
+        connected, reached = error.connected, False
+        problem = str(error) or "no answer from the operator"
     except OfdError as error:
-        return Relayed(confirmed, document, reached, False, str(error))
+        problem = str(error)
     except BufferRefused as error:
-        problem = f"the register answers {error.code:02X}h"
-        return Relayed(confirmed, document, reached, False, problem, error.code)
-    return Relayed(confirmed, document, reached, False)
+        code = error.code
+        problem = f"the register answers {code:02X}h"
+    return Relayed(confirmed, document, connected, reached, empty, problem, code)
 
 
 def _read(buffer: OperatorBuffer, size: int, block: int) -> Generator[Any, Any, bytes]:

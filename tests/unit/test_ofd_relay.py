@@ -54,7 +54,7 @@ def test_everything_is_carried_in_order() -> None:
     server = make_server()
     buffer = CommandBuffer(ask_of(OperatorBuffer(DrivePort(drive))), Refused)
     done, asked = run(relay(buffer, limit=100), lambda data: answer_of(server.connect(), data))
-    assert done == Relayed(7, 7, True, True)
+    assert done == Relayed(7, 7, True, True, True)
     assert drive.unsent.count == 0
     for entry in server.store:
         assert entry.tlv == drive.find(entry.document).tlv
@@ -67,11 +67,11 @@ def test_one_document_at_a_time_unless_more_are_wanted() -> None:
     server = make_server()
     buffer = CommandBuffer(ask_of(OperatorBuffer(DrivePort(drive))), Refused)
     for expected in (
-        Relayed(1, 1, True, False),
-        Relayed(1, 2, True, False),
-        Relayed(1, 3, True, False),
-        Relayed(1, 4, True, False),
-        Relayed(0, 0, None, True),
+        Relayed(1, 1, True, True, False),
+        Relayed(1, 2, True, True, False),
+        Relayed(1, 3, True, True, False),
+        Relayed(1, 4, True, True, False),
+        Relayed(0, 0, None, None, True),
     ):
         done, _ = run(relay(buffer), lambda data: answer_of(server.connect(), data))
         assert done == expected
@@ -81,28 +81,34 @@ def unreachable(data: bytes) -> bytes:
     raise OperatorUnreachable("connection refused")
 
 
+def hung_up(data: bytes) -> bytes:
+    raise OperatorUnreachable("closed", connected=True)
+
+
 @pytest.mark.parametrize(
-    ("exchange", "reached", "problem"),
+    ("exchange", "connected", "reached", "problem"),
     [
-        (unreachable, False, "connection refused"),
-        (lambda data: b"", False, "breaks off"),
-        (lambda data: data[:40], False, "breaks off"),
-        (lambda data: b"<html>", False, "begins with"),
-        (lambda data: ping("9999078900001234", 4), True, "without a container"),
+        (unreachable, False, False, "connection refused"),
+        (hung_up, True, False, "closed"),
+        (lambda data: b"", False, False, "breaks off"),
+        (lambda data: data[:40], True, False, "breaks off"),
+        (lambda data: b"<html>", True, False, "begins with"),
+        (lambda data: ping("9999078900001234", 4), True, True, "without a container"),
     ],
 )
 def test_what_goes_wrong_at_the_operator_is_told_and_nothing_is_lost(
-    exchange: Any, reached: bool, problem: str
+    exchange: Any, connected: bool, reached: bool, problem: str
 ) -> None:
     drive = shift(0)
     server = make_server()
     buffer = CommandBuffer(ask_of(OperatorBuffer(DrivePort(drive))), Refused)
     done, _ = run(relay(buffer, limit=9), exchange)
-    assert (done.confirmed, done.reached, done.empty, done.code) == (0, reached, False, 0)
+    assert (done.confirmed, done.connected, done.reached) == (0, connected, reached)
+    assert (done.empty, done.code) == (False, 0)
     assert problem in done.problem
     assert drive.unsent.first == 1
     done, _ = run(relay(buffer, limit=9), lambda data: answer_of(server.connect(), data))
-    assert done == Relayed(3, 3, True, True)
+    assert done == Relayed(3, 3, True, True, True)
 
 
 def test_an_answer_that_the_drive_refuses() -> None:
@@ -112,7 +118,7 @@ def test_an_answer_that_the_drive_refuses() -> None:
     first = answer_of(server.connect(), DrivePort(drive).message() or b"")
     run(relay(buffer), lambda data: answer_of(server.connect(), data))
     done, _ = run(relay(buffer), lambda data: first)
-    assert done == Relayed(0, 0, True, False, "the register answers 20h", 0x20)
+    assert done == Relayed(0, 0, True, True, False, "the register answers 20h", 0x20)
     assert drive.unsent.first == 2
 
 
@@ -126,7 +132,7 @@ def test_a_lost_answer_costs_nothing_but_a_second_carriage() -> None:
         raise OperatorUnreachable
 
     done, _ = run(relay(buffer), lost)
-    assert done == Relayed(0, 0, False, False, "no connection to the operator")
+    assert done == Relayed(0, 0, False, False, False, "no answer from the operator")
     done, _ = run(relay(buffer, limit=9), lambda data: answer_of(server.connect(), data))
     assert done.confirmed == 3
     assert server.store.counts == {"received": 3, "duplicate": 1}
@@ -211,7 +217,7 @@ def test_a_register_behind_a_serial_line_is_relayed_for() -> None:
     server = make_server(control=False)
     line = Line(register)
     done = line.run(carried(over_line(9), lambda data: answer_of(server.connect(), data)))  # type: ignore[arg-type]
-    assert done == Relayed(2, 2, True, True)  # type: ignore[comparison-overlap]
+    assert done == Relayed(2, 2, True, True, True)  # type: ignore[comparison-overlap]
     assert [entry.tlv for entry in server.store] == [drive.find(1).tlv, drive.find(2).tlv]
     assert drive.is_confirmed(2)
 

@@ -46,11 +46,11 @@ async def exchange(host: str, port: int, data: bytes) -> bytes:
         while (left := missing(answer)) > 0:
             chunk = await reader.read(left)
             if not chunk:
-                raise OperatorUnreachable("the operator closed the connection")
+                raise OperatorUnreachable("the operator closed the connection", connected=True)
             answer += chunk
         return answer
     except OfdError as error:
-        raise OperatorUnreachable(str(error)) from error
+        raise OperatorUnreachable(str(error), connected=True) from error
     finally:
         writer.close()
         await writer.wait_closed()
@@ -86,8 +86,8 @@ def test_ten_registers_over_sockets() -> None:
         return list(done), refused, pong
 
     done, refused, pong = asyncio.run(together())
-    assert done == [Relayed(5, 5, True, True)] * 10
-    assert refused == Relayed(0, 0, False, False, "the operator closed the connection")
+    assert done == [Relayed(5, 5, True, True, True)] * 10
+    assert refused == Relayed(0, 0, True, False, False, "the operator closed the connection")
     assert read_message(pong).body == b""
     for drive in drives:
         assert drive.unsent.count == 0
