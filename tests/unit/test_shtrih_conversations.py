@@ -1,4 +1,4 @@
-"""Driver, emulator and drive on an ideal line: what each task does, and what it says when something is wrong."""
+"""Driver, emulator and drive on an ideal line, over each transport: what each task does, and what it says when something is wrong."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import dataclasses
 from typing import Any
 
 import pytest
-from shtrih_line import MARK, SITE, START_S, Line, make_driver, make_receipt, make_register
+from shtrih_line import MARK, SITE, START_S, Line, make_receipt
+from shtrih_line import make_register as made_register
 
+from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.engine.outcomes import (
     Attempt,
     Blame,
@@ -24,10 +26,43 @@ from fiscal.engine.outcomes import (
 )
 from fiscal.ffd.tlv import decode_text, walk
 from fiscal.receipt import Buyer, Correction, Item, Payments, SettlementType, Vat
+from fiscal.registers.conversation import Settings
+from fiscal.registers.shtrih import Facts, frames_v2
 from fiscal.registers.shtrih.driver import ShtrihDriver
-from fiscal.registers.shtrih.frames import build
+from fiscal.registers.shtrih.frames import FrameError, build
 
 DAY_US = 86_400_000_000
+SPOKEN: dict[str, Any] = {"protocol": "v1"}
+
+handshake_only = pytest.mark.parametrize("protocol", ["v1"], indirect=True)
+checksums_only = pytest.mark.parametrize("protocol", ["v1", "v2"], indirect=True)
+
+
+@pytest.fixture(autouse=True, params=["v1", "v2", "plain"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    """The transport of the test. A register that speaks both versions finds out by itself."""
+    spoken: str = request.param
+    SPOKEN["protocol"] = spoken
+    return spoken
+
+
+def make_register(*args: Any, **options: Any) -> ShtrihRegister:
+    plain = SPOKEN["protocol"] == "plain"
+    return made_register(*args, protocol="plain" if plain else "auto", **options)
+
+
+def make_driver(**facts: Any) -> ShtrihDriver:
+    return ShtrihDriver(facts=Facts(place=SITE, **facts), **SPOKEN)
+
+
+def payload(data: bytes) -> bytes:
+    """What a chunk from either side carries, or nothing."""
+    try:
+        if SPOKEN["protocol"] == "v2":
+            return frames_v2.parse(data)[1]
+    except FrameError:
+        return b""
+    return data[2:] if data[:1] == b"\x02" else b""
 
 
 def document(line: Line, number: int) -> dict[int, bytes]:
@@ -89,8 +124,8 @@ def test_seven_exchanges_for_three_lines() -> None:
     recorded(line.run(driver.fiscalize(make_receipt(), MARK)))
     line.log.clear()
     recorded(line.run(driver.fiscalize(make_receipt(), MARK)))
-    commands = [data for way, data in line.log if way == ">" and data[:1] == b"\x02"]
-    assert [data[2:4].hex() for data in commands] == ["101e", "8d1e", "ff46", "ff46", "ff46", "ff0c", "ff45"]
+    commands = [payload(data) for way, data in line.log if way == ">" and payload(data)]
+    assert [data[:2].hex() for data in commands] == ["101e", "8d1e", "ff46", "ff46", "ff46", "ff0c", "ff45"]
 
 
 @pytest.mark.parametrize("type_", list(SettlementType))
@@ -194,7 +229,7 @@ def test_long_names_and_many_tags_go_in_blocks() -> None:
         cashier="К" * 60,
     )
     recorded(line.run(driver.fiscalize(receipt, MARK)))
-    blocks = [data for way, data in line.log if data[2:4] == b"\xff\x0c"]
+    blocks = [data for way, data in line.log if payload(data)[:2] == b"\xff\x0c"]
     assert len(blocks) >= 2
     assert dict(walk(document(line, 3)[1059]))[1030] == ("Ж" * 128).encode("cp866")
 
@@ -248,7 +283,7 @@ def test_an_open_document_left_over_is_cancelled_first() -> None:
     assert line.register.receipt is not None
     line.log.clear()
     assert recorded(line.run(driver.fiscalize(make_receipt(), MARK))).document == 3
-    assert any(data[2:3] == b"\x88" for way, data in line.log if way == ">")
+    assert any(payload(data)[:1] == b"\x88" for way, data in line.log if way == ">")
     assert line.register.drive.current_document == 0
 
 
@@ -272,7 +307,7 @@ def test_paper_that_ends_while_printing_is_continued_when_it_is_back() -> None:
     line.register.paper_in(line.now_us)
     line.log.clear()
     recorded(line.run(driver.fiscalize(make_receipt(electronic=False), MARK)))
-    assert any(data[2:3] == b"\xb0" for way, data in line.log if way == ">")
+    assert any(payload(data)[:1] == b"\xb0" for way, data in line.log if way == ">")
 
 
 def test_a_printing_register_is_waited_for() -> None:
@@ -320,11 +355,12 @@ def _once(change: Any, when: Any) -> Any:
 
 
 def _is(code: bytes) -> Any:
-    return lambda data: data[:1] == b"\x02" and data[2 : 2 + len(code)] == code
+    return lambda data: payload(data).startswith(code)
 
 
+@checksums_only
 @pytest.mark.parametrize("code", [b"\x10", b"\x8d", b"\xff\x46", b"\xff\x0c", b"\xff\x45"])
-def test_a_lost_answer_is_fetched_by_enq(code: bytes) -> None:
+def test_a_lost_answer_is_fetched(code: bytes) -> None:
     line, driver = ready()
     line.to_host = _once(lambda data: b"", _is(code))
     assert recorded(line.run(driver.fiscalize(make_receipt(), MARK))).document == 3
@@ -332,6 +368,26 @@ def test_a_lost_answer_is_fetched_by_enq(code: bytes) -> None:
     assert line.register.drive.find(3).total_kop == 60_000
 
 
+@pytest.mark.parametrize("protocol", ["plain"], indirect=True)
+@pytest.mark.parametrize("code", [b"\x10", b"\x8d", b"\xff\x46", b"\xff\x0c", b"\xff\x45"])
+def test_an_answer_lost_in_plain_transfer_is_gone_but_the_drive_knows(code: bytes) -> None:
+    line, driver = ready()
+    line.to_host = _once(lambda data: b"", _is(code))
+    outcome = line.run(driver.fiscalize(make_receipt(), MARK))
+    if code == b"\x10":
+        assert recorded(outcome).document == 3, "a question may be asked again"
+    elif code == b"\xff\x45":
+        assert isinstance(outcome, Unknown)
+        found = line.run(driver.find(make_receipt(), Attempt(MARK, 2)))
+        assert isinstance(found, Found)
+        assert found.recorded is not None
+        assert found.recorded.document == 3
+    else:
+        assert refused(outcome).blame is Blame.LINE
+        assert recorded(line.run(driver.fiscalize(make_receipt(), MARK))).document == 3
+
+
+@checksums_only
 @pytest.mark.parametrize("code", [b"\x10", b"\x8d", b"\xff\x46", b"\xff\x0c", b"\xff\x45"])
 def test_a_garbled_answer_is_asked_for_again(code: bytes) -> None:
     line, driver = ready()
@@ -340,9 +396,12 @@ def test_a_garbled_answer_is_asked_for_again(code: bytes) -> None:
     assert line.register.drive.find(3).total_kop == 60_000
 
 
+@checksums_only
 @pytest.mark.parametrize("code", [b"\x10", b"\x8d", b"\xff\x46", b"\xff\x0c", b"\xff\x45"])
 @pytest.mark.parametrize("place", [0, 1, 2, -1])
-def test_a_garbled_command_is_sent_again_because_the_register_refused_it(code: bytes, place: int) -> None:
+def test_a_garbled_command_is_sent_again_because_the_register_refused_it(
+    code: bytes, place: int, protocol: str
+) -> None:
     line, driver = ready()
 
     def garble(data: bytes) -> bytes:
@@ -352,8 +411,8 @@ def test_a_garbled_command_is_sent_again_because_the_register_refused_it(code: b
 
     line.to_register = _once(garble, _is(code))
     outcome = line.run(driver.fiscalize(make_receipt(), MARK))
-    if isinstance(outcome, Recorded):
-        assert outcome.document == 3
+    if isinstance(outcome, Recorded) or protocol == "v2":
+        assert recorded(outcome).document == 3
         assert line.register.drive.find(3).total_kop == 60_000
     else:
         # A garbled length or head may look like silence; then nothing may have been recorded, and the driver says so.
@@ -363,11 +422,11 @@ def test_a_garbled_command_is_sent_again_because_the_register_refused_it(code: b
 
 
 @pytest.mark.parametrize("code", [b"\x10", b"\x8d", b"\xff\x46", b"\xff\x45"])
-def test_a_lost_command_is_repeated_only_when_that_is_harmless(code: bytes) -> None:
+def test_a_lost_command_is_repeated_only_when_that_is_harmless(code: bytes, protocol: str) -> None:
     line, driver = ready()
     line.to_register = _once(lambda data: b"", _is(code))
     outcome = line.run(driver.fiscalize(make_receipt(), MARK))
-    if code == b"\x10":
+    if code == b"\x10" or protocol == "v2":  # a number makes every repetition harmless
         assert recorded(outcome).document == 3
     elif code == b"\xff\x45":
         assert isinstance(outcome, Unknown)
@@ -376,6 +435,7 @@ def test_a_lost_command_is_repeated_only_when_that_is_harmless(code: bytes) -> N
         assert refused(outcome).blame is Blame.LINE
 
 
+@handshake_only
 def test_stray_bytes_of_a_network_adapter_are_skipped() -> None:
     line, driver = ready(stray=True)
     assert recorded(line.run(driver.fiscalize(make_receipt(), MARK))).document == 3
@@ -413,6 +473,7 @@ def test_chunks_may_come_in_any_size() -> None:
     assert recorded(line.run(driver.fiscalize(make_receipt(), MARK))).document == 4
 
 
+@handshake_only
 def test_a_stale_answer_of_yesterday_is_read_and_dropped() -> None:
     line, driver = ready()
     register = line.register
@@ -483,7 +544,7 @@ def test_power_cut_after_the_record_then_find() -> None:
     receipt = make_receipt()
 
     def cut(data: bytes) -> bytes:
-        if data[2:4] == b"\xff\x45":
+        if payload(data)[:2] == b"\xff\x45":
             register.receive(data, line.now_us)
             at = register.next_wakeup()
             assert at is not None
@@ -509,7 +570,7 @@ def test_power_cut_before_the_record_leaves_an_open_document() -> None:
     register = line.register
 
     def cut(data: bytes) -> bytes:
-        if data[2:4] == b"\xff\x45":
+        if payload(data)[:2] == b"\xff\x45":
             register.receive(data, line.now_us)
             register.power_off(line.now_us + 1000)
             return b""
@@ -543,6 +604,7 @@ def test_the_shift_report_keeps_the_register_deaf_and_tells_the_totals() -> None
     assert line.run(driver.open_shift()) == ShiftOpened(2, 7)
 
 
+@handshake_only
 def test_during_the_report_the_register_says_so() -> None:
     line, driver = ready()
     conversation = driver.close_shift()
@@ -601,10 +663,8 @@ def test_the_clock_is_set_with_the_shift_closed(days: int) -> None:
 
 
 def test_wrong_password() -> None:
-    from fiscal.registers.conversation import Settings
-
     line = Line(make_register())
-    outcome = refused(line.run(ShtrihDriver(Settings(password=99)).fiscalize(make_receipt(), MARK)))
+    outcome = refused(line.run(ShtrihDriver(Settings(password=99), **SPOKEN).fiscalize(make_receipt(), MARK)))
     assert (outcome.code, outcome.blame) == ("shtrih:4F", Blame.REGISTER)
 
 
@@ -627,6 +687,6 @@ def test_a_register_that_answers_without_a_date_is_asked_for_it() -> None:
 def test_no_site_of_its_own_when_it_is_the_registered_one() -> None:
     line, driver = ready()
     recorded(line.run(driver.fiscalize(make_receipt(site=SITE), MARK)))
-    sent = [data for way, data in line.log if way == ">" and data[2:4] == b"\xff\x0c"]
+    sent = [data for way, data in line.log if way == ">" and payload(data)[:2] == b"\xff\x0c"]
     assert len(sent) == 1
     assert (1187).to_bytes(2, "little") not in sent[0]
