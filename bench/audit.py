@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from bench.shop import Shop
 from fiscal.emulators.drive import Drive, DriveError
+from fiscal.emulators.operator_store import Store
 from fiscal.engine import states
 from fiscal.engine.engine import Engine
 from fiscal.engine.records import Orphaned, Record, ShiftEnded
@@ -50,13 +51,21 @@ class Audit:
     gaps: int = 0
     wrong_totals: int = 0
     strangers: int = 0
+    operator_differs: int = 0
     documents: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:
         """Whether the first law and the register's own arithmetic hold."""
-        return not (self.lost or self.doubled or self.gaps or self.wrong_totals or self.strangers)
+        return not (
+            self.lost
+            or self.doubled
+            or self.gaps
+            or self.wrong_totals
+            or self.strangers
+            or self.operator_differs
+        )
 
 
 def documents_of(register: str, drive: Drive) -> tuple[list[Document], list[str]]:
@@ -91,17 +100,37 @@ def documents_of(register: str, drive: Drive) -> tuple[list[Document], list[str]
     return found, problems
 
 
+def against_operator(register: str, drive: Drive, store: Store) -> list[str]:
+    """What the operator holds of a drive, byte by byte: every confirmed document once, in order, and nothing else."""
+    problems = []
+    first = 2  # the registration report was confirmed long before the run
+    confirmed = drive.unsent.first - 1 if drive.unsent.count else drive.last_document
+    for number in range(first, confirmed + 1):
+        received = store.find(drive.serial, number)
+        if received is None:
+            problems.append(f"{register}: document {number} is confirmed, the operator does not have it")
+        elif received.tlv != drive.find(number).tlv:
+            problems.append(f"{register}: document {number} differs at the operator")
+    if store.last(drive.serial) > drive.last_document:
+        problems.append(f"{register}: the operator has a document that the drive never made")
+    return problems
+
+
 def audit(
     engine: Engine | None,
     shop: Shop,
     documents: Sequence[Document],
     numbering: Iterable[str],
     history: Iterable[Record],
+    operator: Iterable[str] = (),
 ) -> Audit:
     """Compare the engine's account, the shop's, and the drives'."""
     result = Audit(documents=len(documents))
     for problem in numbering:
         result.gaps += 1
+        result.problems.append(problem)
+    for problem in operator:
+        result.operator_differs += 1
         result.problems.append(problem)
     by_mark: dict[str, list[Document]] = defaultdict(list)
     for document in documents:

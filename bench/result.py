@@ -72,6 +72,7 @@ _AUDIT = {
     "gaps": "gaps in document numbers",
     "wrong_totals": "wrong shift totals or sums",
     "strangers": "documents nobody asked for",
+    "operator_differs": "documents that differ at the operator",
 }
 
 

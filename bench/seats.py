@@ -12,10 +12,11 @@ import simpy
 
 from bench.faults import Fault
 from bench.line import VirtualLine
-from bench.operator import Operator
 from fiscal.devices import Device
 from fiscal.emulators.drive import Drive
 from fiscal.emulators.drive_registration import Mode, Registration
+from fiscal.emulators.operator import OperatorServer
+from fiscal.emulators.operator_queue import OperatorQueues
 from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.engine import events
 from fiscal.engine.outcomes import Outcome
@@ -53,7 +54,7 @@ class WireSeat:
         baud_bps: int,
         latency_us: int,
         start_s: int,
-        operator: Operator,
+        operator: OperatorQueues,
         barriers: Iterable[int] = (),
         noise: np.random.Generator | None = None,
     ) -> None:
@@ -208,7 +209,7 @@ def _duration_us(
         baud_bps=baud_bps,
         latency_us=latency_us,
         start_s=start_s,
-        operator=Operator(1_000_000, (), start_s),
+        operator=OperatorQueues(OperatorServer(epoch_s=start_s)),
     )
     moments: list[int] = []
 

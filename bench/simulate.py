@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 
 import simpy
 
-from bench.audit import Audit, Document, audit, documents_of
+from bench.audit import Audit, Document, against_operator, audit, documents_of
 from bench.faults import calendar
 from bench.measures import Asked, Run
-from bench.operator import Operator
 from bench.progress import Progress
 from bench.scenario import Scenario, taxation_mask
 from bench.scenario_farm import Register
@@ -26,6 +25,9 @@ from bench.traffic import make_orders
 from bench.world import World
 from fiscal import devices
 from fiscal.emulators.drive_registration import Mode, Registration
+from fiscal.emulators.operator import OperatorServer
+from fiscal.emulators.operator_profile import OperatorProfile, Outage
+from fiscal.emulators.operator_queue import OperatorQueues
 from fiscal.engine.config import EngineConfig, RegisterFacts
 from fiscal.receipt import fingerprint, mark
 
@@ -172,7 +174,12 @@ class Simulation:
 
     def _wire_seats(self, computers: dict[str, tuple[int, ...]], replication: int) -> list[WireSeat]:
         scenario = self.scenario
-        outages = [(f.at_us, f.until_us) for f in self.faults if f.kind == "operator_unreachable"]
+        outages = tuple(Outage(f.at_us, f.until_us) for f in self.faults if f.kind == "operator_unreachable")
+        reply_us = round(scenario.operator.delay_s * 1e6)
+        self.operator = OperatorServer(
+            OperatorProfile(reply_us=reply_us, control=False, outages=outages), epoch_s=scenario.start_s
+        )
+        queues = OperatorQueues(self.operator)
         seats = []
         for number, place in enumerate(self.farm, start=1):
             mine = (place.register.name, place.register.computer, "all")
@@ -189,7 +196,7 @@ class Simulation:
                     baud_bps=place.baud_bps,
                     latency_us=place.latency_us,
                     start_s=scenario.start_s,
-                    operator=Operator(round(scenario.operator.delay_s * 1e6), outages, scenario.start_s),
+                    operator=queues,
                     barriers=barriers,
                     noise=stream(self.seed, f"noise {place.register.name}", replication),
                 )
@@ -271,18 +278,21 @@ class Simulation:
     def _audit(self) -> Audit:
         documents: list[Document] = []
         numbering: list[str] = []
+        operator: list[str] = []
         for seat in self.seats:
             if isinstance(seat, WireSeat):
                 seat.settle(int(self.env.now))
                 found, problems = documents_of(seat.name, seat.drive)
                 documents += found
                 numbering += problems
+                operator += against_operator(seat.name, seat.drive, self.operator.store)
             else:
                 documents += [
                     Document(seat.name, number, mark(key), type_, total_kop, shift)
                     for number, key, type_, total_kop, shift in seat.documents
                 ]
-        return audit(self.world.engine, self.world.shop, documents, numbering, self.world.journal.records())
+        history = self.world.journal.records()
+        return audit(self.world.engine, self.world.shop, documents, numbering, history, operator)
 
 
 _WIRE_ONLY = frozenset({"garbled_bytes", "clock_jump"})

@@ -90,11 +90,11 @@ def simulated(fidelity: str, lines: int, receipts: int) -> tuple[float, int]:
 
 
 def measure(
-    rounds: int = ROUNDS, receipts: int = 2_000, progress: Callable[[float, float], None] | None = None
+    rounds: int = ROUNDS, receipts: int = 4_000, progress: Callable[[float, float], None] | None = None
 ) -> list[Speed]:
     """All programs, interleaved. The last row is the cost of one further line in ``wire``, in microseconds."""
     programs: dict[str, Callable[[], tuple[float, int]]] = {
-        "bare SimPy queue": lambda: (bare_simpy(receipts * 2), receipts * 2),
+        "bare SimPy queue": lambda: (bare_simpy(receipts), receipts),
         "timed, 3 lines": lambda: simulated("timed", 3, receipts),
         "wire, 3 lines": lambda: simulated("wire", 3, receipts),
         "wire, 13 lines": lambda: simulated("wire", 13, receipts // 2),
