@@ -325,7 +325,7 @@ def long_run(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a subprocess")
 def test_ctrl_c_in_the_middle_of_a_run_leaves_nothing(folder: Path, long_run: subprocess.Popen[str]) -> None:
-    time.sleep(3.0)
+    time.sleep(8.0)  # long enough for a busy machine to have loaded everything
     assert long_run.poll() is None, "the run was over too soon for this test"
     long_run.send_signal(signal.SIGINT)
     out, err = long_run.communicate(timeout=60)
