@@ -101,7 +101,7 @@ def documents_of(register: str, drive: Drive) -> tuple[list[Document], list[str]
 
 
 def against_operator(register: str, drive: Drive, store: Store) -> list[str]:
-    """What the operator holds of a drive, byte by byte: every confirmed document once, in order, and nothing else."""
+    """What the operator holds of a drive after everything has settled: every document once, in order, byte by byte, and nothing else."""
     problems = []
     first = 2  # the registration report was confirmed long before the run
     confirmed = drive.unsent.first - 1 if drive.unsent.count else drive.last_document
@@ -111,6 +111,8 @@ def against_operator(register: str, drive: Drive, store: Store) -> list[str]:
             problems.append(f"{register}: document {number} is confirmed, the operator does not have it")
         elif received.tlv != drive.find(number).tlv:
             problems.append(f"{register}: document {number} differs at the operator")
+    if confirmed < drive.last_document:
+        problems.append(f"{register}: documents from {confirmed + 1} on were never confirmed")
     if store.last(drive.serial) > drive.last_document:
         problems.append(f"{register}: the operator has a document that the drive never made")
     return problems

@@ -5,7 +5,6 @@ Each mistake is a pair (field, sentence); `bench.scenario.parse` puts the name o
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +13,15 @@ from bench.scenario_arrivals import LognormalLines, TraceArrivals
 from bench.scenario_errors import near_miss
 from bench.scenario_faults import REACH, EngineCrash, GarbledBytes
 from bench.scenario_model import US_PER_DAY, day_time_us
+from fiscal.devices import load
 
 if TYPE_CHECKING:
     from bench.scenario import Scenario
 
 Mistake = tuple[str, str]
+
+PROTOCOLS = {"shtrih": ("v1", "v2", "plain"), "atol": ("v3", "v2")}
+"""Transports of each make, the usual one first."""
 
 
 def mistakes(scenario: Scenario) -> list[Mistake]:
@@ -53,25 +56,24 @@ def _shop(scenario: Scenario) -> Iterator[Mistake]:
         yield "shop.payment", f"shares must sum to 1, they sum to {total:g}"
 
 
-def _device_names() -> tuple[str, ...]:
-    """Names of the known device profiles; empty when there is no table of them."""
-    try:
-        devices = importlib.import_module("fiscal.devices")
-    except ImportError:
-        return ()
-    return tuple(devices.load())
-
-
 def _farm(scenario: Scenario) -> Iterator[Mistake]:
     entities = {entity.name: entity for entity in scenario.shop.entities}
-    devices = _device_names()
+    devices = load()
     for i, register in enumerate(scenario.farm.registers):
         where = f"farm.registers[{i}]"
-        if devices and register.device not in devices:
+        if register.device not in devices:
             yield (
                 f"{where}.device",
-                f'no device profile "{register.device}"{near_miss(register.device, devices)}',
+                f'no device profile "{register.device}"{near_miss(register.device, tuple(devices))}',
             )
+        elif register.protocol is not None:
+            make = devices[register.device].make
+            known = PROTOCOLS[make]
+            if register.protocol not in known:
+                yield (
+                    f"{where}.protocol",
+                    f'"{register.protocol}" is not spoken by {make} registers; they speak {", ".join(known)}',
+                )
         if register.entity is None and len(entities) > 1:
             yield f"{where}.entity", f"is missing; the shop has several entities: {', '.join(entities)}"
         entity = entities.get(register.entity) if register.entity else scenario.shop.entities[0]

@@ -152,6 +152,10 @@ class Register(Table):
         description="with count: so many registers a computer; the computers are computer-1, computer-2, ... after `computer`",
     )
     line: Line = Field(default=Line(), description="the line to the register")
+    protocol: Literal["v1", "v2", "v3", "plain"] | None = Field(
+        default=None,
+        description="transport: v1 (usual), v2 or plain for Shtrih-M; v3 (usual) or v2 for ATOL",
+    )
     entity: Name | None = Field(
         default=None, description="legal entity; may be left out when the shop has one"
     )

@@ -12,19 +12,17 @@ import simpy
 
 from bench.faults import Fault
 from bench.line import VirtualLine
+from bench.makes import MAKES
+from bench.scenario_checks import PROTOCOLS
 from fiscal.devices import Device
 from fiscal.emulators.drive import Drive
 from fiscal.emulators.drive_registration import Mode, Registration
 from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_queue import OperatorQueues
-from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.engine import events
 from fiscal.engine.outcomes import Outcome
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat
 from fiscal.registers import tasks
-from fiscal.registers.conversation import Settings
-from fiscal.registers.shtrih.driver import ShtrihDriver
-from fiscal.registers.shtrih.receipts import Facts
 
 REGISTERED_BEFORE_S = 30 * 86_400
 """The registers of a run were registered so long before it."""
@@ -55,18 +53,19 @@ class WireSeat:
         latency_us: int,
         start_s: int,
         operator: OperatorQueues,
+        protocol: str = "",
         barriers: Iterable[int] = (),
         noise: np.random.Generator | None = None,
     ) -> None:
         self.name = name
         self.drive = drive
-        self.register = ShtrihRegister(device, drive, epoch_s=start_s, electronic=electronic)
+        make = MAKES[device.make]
+        protocol = protocol or PROTOCOLS[device.make][0]
+        self.register = make.register(device, drive, start_s, not electronic, protocol)
         self.line = VirtualLine(env, self.register, baud_bps, latency_us, barriers)
         self.line.noise_draws = noise
         self.line.documents = lambda: drive.receipts_in_shift
-        self._driver = ShtrihDriver(
-            Settings(), Facts(ffd=ffd, place=place, prints=not electronic, prints_all=not electronic)
-        )
+        self._driver = make.driver(ffd, place, not electronic, protocol)
         self._env = env
         self._start_s = start_s
         self._operator = operator
@@ -97,6 +96,11 @@ class WireSeat:
         """Bring register and operator up to now."""
         self.line.catch_up(now_us)
         self._operator.settle(self.drive, int(self.register.clock_offset_s), now_us)
+
+    def sent(self, now_us: int) -> bool:
+        """Whether the operator has confirmed everything."""
+        self.settle(now_us)
+        return not self.drive.unsent.count
 
     def fault(self, fault: Fault, begins: bool) -> bool:
         self.line.catch_up(int(self._env.now))
@@ -169,20 +173,20 @@ def sample_receipt(lines: int, entity: str = "7707083893", site: str = "https://
     )
 
 
-_measured: dict[tuple[str, bool, int, int, int], tuple[int, int]] = {}
+_measured: dict[tuple[str, str, bool, int, int, int], tuple[int, int]] = {}
 
 
 def wire_service_us(
-    device: Device, electronic: bool, ffd: int, baud_bps: int, latency_us: int
+    device: Device, protocol: str, electronic: bool, ffd: int, baud_bps: int, latency_us: int
 ) -> tuple[int, int]:
     """How long a receipt takes on this register over this line: (base, for each line), microseconds, measured by doing it.
 
     The shift is open and the register idle; printing on paper is included, since the next receipt waits for it.
     """
-    key = (device.name, electronic, ffd, baud_bps, latency_us)
+    key = (device.name, protocol, electronic, ffd, baud_bps, latency_us)
     if key not in _measured:
         one, eleven = (
-            _duration_us(device, electronic, ffd, baud_bps, latency_us, lines) for lines in (1, 11)
+            _duration_us(device, protocol, electronic, ffd, baud_bps, latency_us, lines) for lines in (1, 11)
         )
         per_line = (eleven - one) // 10
         _measured[key] = (one - per_line, per_line)
@@ -190,7 +194,7 @@ def wire_service_us(
 
 
 def _duration_us(
-    device: Device, electronic: bool, ffd: int, baud_bps: int, latency_us: int, lines: int
+    device: Device, protocol: str, electronic: bool, ffd: int, baud_bps: int, latency_us: int, lines: int
 ) -> int:
     env = simpy.Environment()
     start_s = 1_790_000_000
@@ -205,6 +209,7 @@ def _duration_us(
         registered_drive(1, registration, start_s),
         electronic=electronic,
         ffd=ffd,
+        protocol=protocol,
         place=receipt.site,
         baud_bps=baud_bps,
         latency_us=latency_us,

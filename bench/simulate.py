@@ -74,6 +74,7 @@ def places(scenario: Scenario) -> list[Place]:
         line = register.line
         base_us, line_us = wire_service_us(
             device,
+            register.protocol or "",
             register.print == "electronic",
             ffd,
             line.baud_bps if line.kind == "serial" else 0,
@@ -197,6 +198,7 @@ class Simulation:
                     latency_us=place.latency_us,
                     start_s=scenario.start_s,
                     operator=queues,
+                    protocol=place.register.protocol or "",
                     barriers=barriers,
                     noise=stream(self.seed, f"noise {place.register.name}", replication),
                 )
@@ -273,7 +275,9 @@ class Simulation:
 
     def _settled(self) -> bool:
         engine = self.world.engine
-        return engine is not None and engine.settled and not self.world.shop.unanswered
+        if engine is None or not engine.settled or self.world.shop.unanswered:
+            return False
+        return all(seat.sent(int(self.env.now)) for seat in self.seats)
 
     def _audit(self) -> Audit:
         documents: list[Document] = []

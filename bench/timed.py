@@ -188,6 +188,10 @@ class TimedSeat:
             task, _ = self._busy
             self._busy = (task, lambda _: None)
 
+    def sent(self, now_us: int) -> bool:
+        """There is no operator in ``timed``."""
+        return True
+
     def fault(self, fault: Fault, begins: bool) -> bool:
         step = 1 if begins else -1
         if fault.kind in ("power_cut", "cable_pulled", "computer_hang"):

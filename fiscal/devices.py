@@ -12,9 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 __all__ = ["Basis", "Device", "DeviceError", "device", "load", "read"]
+
+
+FILES = ("devices.toml", "devices_atol.toml")
+"""One data file for each make."""
 
 
 class DeviceError(ValueError):
@@ -99,7 +104,10 @@ def read(text: str) -> dict[str, Device]:
 @lru_cache(maxsize=1)
 def load() -> Mapping[str, Device]:
     """The profiles that come with the product, by name."""
-    return read(files("fiscal").joinpath("devices.toml").read_text(encoding="utf-8"))
+    profiles: dict[str, Device] = {}
+    for name in FILES:
+        profiles |= read(files("fiscal").joinpath(name).read_text(encoding="utf-8"))
+    return MappingProxyType(profiles)
 
 
 def device(name: str) -> Device:
