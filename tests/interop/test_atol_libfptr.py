@@ -1,0 +1,367 @@
+"""ATOL's own Linux driver, unchanged, talks to the emulated register over TCP.
+
+The driver is the vendor's, so it holds the emulator to the protocol as registers speak it. It is proprietary: the test fetches it from the package
+registry into a cache folder when it can (npm package ``node-atol-wrapper``, without running anything of it), and is skipped with the reason when it
+cannot. It runs in a process of its own, which this file is when it is started as a program; tasks and results travel as lines of JSON.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import itertools
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PACKAGE = "node-atol-wrapper@0.0.20"
+MEMBER = "package/src/linux-x64/libfptr10.so"
+SHA256 = "f31c09bc847dca37bd2923772c7d7b03d67c87409cfbaa73079f51fb5c0b8df9"
+JSON_DATA = 65645
+"""The number of the parameter that carries a task and its result, from the vendor's header."""
+
+
+def host(library: str, port: int) -> None:
+    """The other process: open, then one task a line, each answered with one line."""
+    lib = ctypes.CDLL(library)
+    text = ctypes.c_wchar_p
+    handle = ctypes.c_void_p()
+    lib.libfptr_create(ctypes.byref(handle))
+    lib.libfptr_set_settings.argtypes = [ctypes.c_void_p, text]
+    lib.libfptr_set_param_str.argtypes = [ctypes.c_void_p, ctypes.c_int, text]
+    lib.libfptr_get_param_str.argtypes = [ctypes.c_void_p, ctypes.c_int, text, ctypes.c_int]
+    lib.libfptr_error_description.argtypes = [ctypes.c_void_p, text, ctypes.c_int]
+    settings = {"Model": 500, "Port": 2, "IPAddress": "127.0.0.1", "IPPort": port}
+    lib.libfptr_set_settings(handle, json.dumps(settings))
+    buffer = ctypes.create_unicode_buffer(32_768)
+    failed = lib.libfptr_open(handle)
+    for line in itertools.chain([""], () if failed else sys.stdin):
+        if line:
+            lib.libfptr_set_param_str(handle, JSON_DATA, line.strip())
+            failed = lib.libfptr_process_json(handle)
+        buffer.value = ""
+        if failed:
+            lib.libfptr_error_description(handle, buffer, len(buffer))
+        elif line:
+            lib.libfptr_get_param_str(handle, JSON_DATA, buffer, len(buffer))
+        code = lib.libfptr_error_code(handle) if failed else 0
+        sys.stdout.write(json.dumps({"code": code, "text": buffer.value}) + "\n")
+        sys.stdout.flush()
+    lib.libfptr_close(handle)
+
+
+if __name__ == "__main__":
+    host(sys.argv[1], int(sys.argv[2]))
+    raise SystemExit
+
+import pytest
+from atol_line import make_register
+
+from fiscal.emulators.atol import AtolRegister
+from fiscal.ffd.tlv import decode_text, walk
+from fiscal.live.emulated import EmulatedRegister, TcpEndpoint
+
+SPEED = 0.01
+"""The register does its work a hundred times faster than its profile says."""
+
+CASHIER = {"name": "Иванова А.", "vatin": "123456789047"}
+
+
+def fetched() -> Path:
+    """The vendor's library in the cache. Raises `RuntimeError` with the reason when there is none."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        raise RuntimeError("the vendor's library is for Linux on x86-64")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fiscal-bench"
+    library = cache / "libfptr10-10.8.0.0.so"
+    if not library.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            raise RuntimeError("npm is not installed, so the vendor's library cannot be fetched")
+        with tempfile.TemporaryDirectory() as folder:
+            command = [npm, "pack", PACKAGE, "--ignore-scripts", "--fetch-retries=0", "--fetch-timeout=30000"]
+            try:
+                subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+                (archive,) = Path(folder).glob("*.tgz")
+                with tarfile.open(archive) as tar:
+                    member = tar.extractfile(MEMBER)
+                    data = member.read() if member else b""
+                cache.mkdir(parents=True, exist_ok=True)
+                fresh = cache / f".{os.getpid()}.so"
+                fresh.write_bytes(data)
+                fresh.replace(library)
+            except (OSError, ValueError, KeyError, tarfile.TarError, subprocess.SubprocessError) as why:
+                raise RuntimeError(f"the vendor's library could not be fetched: {why}") from None
+    if hashlib.sha256(library.read_bytes()).hexdigest() != SHA256:
+        raise RuntimeError("the library in the cache is not the one the vendor shipped")
+    return library
+
+
+@pytest.fixture(scope="module")
+def library() -> Path:
+    try:
+        return fetched()
+    except RuntimeError as why:
+        pytest.skip(str(why))
+
+
+class Host:
+    """The vendor's driver in its process, and the register at the other end of its line."""
+
+    def __init__(self, library: Path, register: AtolRegister, home: Path) -> None:
+        self.register = register
+        register.slow = SPEED
+        self.device = EmulatedRegister(register, TcpEndpoint("127.0.0.1", 0)).start()
+        port = self.device.address.rpartition(":")[2]
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, str(library), port],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "HOME": str(home), "PYTHONIOENCODING": "utf-8"},
+        )
+        assert self.answer() == (0, "")
+
+    def answer(self) -> tuple[int, str]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the vendor's driver is gone"
+        got = json.loads(line)
+        return got["code"], got["text"]
+
+    def task(self, type: str, **values: Any) -> tuple[int, str]:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"type": type, **values}) + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def done(self, type: str, **values: Any) -> Any:
+        """The result of a task that must succeed."""
+        code, text = self.task(type, **values)
+        assert code == 0, f"{type}: {code} {text}"
+        return json.loads(text) if text else None
+
+    def close(self) -> None:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.process.stdout.close()
+        self.device.stop()
+
+
+def made(library: Path, home: Path, **options: Any) -> Host:
+    return Host(library, make_register(**options), home)
+
+
+@pytest.fixture
+def vendor(library: Path, tmp_path: Path) -> Iterator[Host]:
+    found = made(library, tmp_path, electronic=False)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def vendor_12(library: Path, tmp_path: Path) -> Iterator[Host]:
+    found = made(library, tmp_path, ffd=4, name="atol-42fs")
+    yield found
+    found.close()
+
+
+def goods(
+    name: str = "Тест", price: float = 100.5, quantity: float = 2, tax: str = "vat10"
+) -> dict[str, Any]:
+    return {
+        "type": "position",
+        "name": name,
+        "price": price,
+        "quantity": quantity,
+        "amount": price * quantity,
+        "tax": {"type": tax},
+        "paymentMethod": "fullPayment",
+        "paymentObject": "commodity",
+    }
+
+
+def receipt(*items: dict[str, Any], pay: str = "cash", **more: Any) -> dict[str, Any]:
+    total = sum(item["amount"] for item in items)
+    return {
+        "taxationType": "osn",
+        "operator": CASHIER,
+        "items": list(items),
+        "payments": [{"type": pay, "sum": total}],
+        "total": total,
+    } | more
+
+
+def fields(host: Host, document: int) -> dict[int, bytes]:
+    return dict(reversed(walk(host.register.drive.find(document).tlv[4:])))
+
+
+def params_are_true(host: Host, params: dict[str, Any]) -> None:
+    """What the driver says of a document is what the drive holds."""
+    drive = host.register.drive
+    stored = drive.find(params["fiscalDocumentNumber"])
+    assert stored.document == drive.last_document
+    assert params["fiscalDocumentSign"] == str(stored.sign)
+    assert params["fnNumber"] == drive.serial
+    assert params["shiftNumber"] == stored.shift
+    assert params["registrationNumber"] == "0000000000012345"
+    if "total" in params:
+        assert round(params["total"] * 100) == stored.total_kop
+        assert params["fiscalReceiptNumber"] == stored.receipt_number
+
+
+def test_a_whole_shift(vendor: Host) -> None:
+    drive = vendor.register.drive
+    status = vendor.done("getDeviceStatus")["deviceStatus"]
+    assert (status["fiscal"], status["fnFiscal"], status["paperPresent"], status["shift"]) == (
+        True,
+        True,
+        True,
+        "closed",
+    )
+
+    opened = vendor.done("openShift", operator=CASHIER)
+    params_are_true(vendor, opened["fiscalParams"])
+    assert drive.shift_open
+    assert decode_text(fields(vendor, 2)[1021]) == "Иванова А."
+
+    sold = vendor.done("sell", **receipt(goods()))
+    params_are_true(vendor, sold["fiscalParams"])
+    assert sold["warnings"] == {}
+    document = fields(vendor, 3)
+    item = dict(walk(document[1059]))
+    assert decode_text(item[1030]) == "Тест"
+    assert (item[1199], item[1214], item[1212]) == (b"\2", b"\4", b"\1")
+    assert int.from_bytes(item[1043], "little") == 20_100
+    assert int.from_bytes(document[1031], "little") == 20_100
+    assert int.from_bytes(document[1103], "little") == (2 * 20_100 * 10 + 110) // 220
+    assert document[1203] == b"123456789047"
+    assert document[1055] == b"\1"
+
+    params_are_true(vendor, vendor.done("sellReturn", **receipt(goods(price=50, quantity=1)))["fiscalParams"])
+    assert drive.find(4).type == 2
+
+    corrected = vendor.done(
+        "sellCorrection",
+        taxationType="osn",
+        operator=CASHIER,
+        correctionType="instruction",
+        correctionBaseDate="2026.09.01",
+        correctionBaseNumber="17-A",
+        payments=[{"type": "electronically", "sum": 300}],
+        taxes=[{"type": "vat10", "sum": 27.27}],
+        total=300,
+    )
+    params_are_true(vendor, corrected["fiscalParams"])
+    document = fields(vendor, 5)
+    assert (drive.find(5).form, drive.find(5).type, drive.find(5).total_kop) == (31, 1, 30_000)
+    assert 1059 not in document
+    assert int.from_bytes(document[1081], "little") == 30_000
+    assert int.from_bytes(document[1103], "little") == 2_727
+    assert document[1173] == b"\1"
+    assert decode_text(dict(walk(document[1174]))[1179]) == "17-A"
+
+    assert vendor.done("cashIn", operator=CASHIER, cashSum=1000) == {"counters": {"cashSum": 1151}}
+    assert vendor.done("cashOut", operator=CASHIER, cashSum=200.5) == {"counters": {"cashSum": 950.5}}
+    assert vendor.task("cashOut", operator=CASHIER, cashSum=5000)[0] == 80
+    vendor.done("reportX", operator=CASHIER)
+
+    totals = vendor.done("getShiftTotals")["shiftTotals"]
+    assert totals["shiftNumber"] == 1
+    assert totals["cashDrawer"]["sum"] == 950.5
+    assert totals["income"] == {"count": 1, "sum": 1000}
+    assert totals["outcome"] == {"count": 1, "sum": 200.5}
+    assert (totals["receipts"]["sell"]["count"], totals["receipts"]["sell"]["sum"]) == (1, 201)
+    assert totals["receipts"]["sell"]["payments"]["cash"] == 201
+    assert (totals["receipts"]["sellReturn"]["count"], totals["receipts"]["sellReturn"]["sum"]) == (1, 50)
+    assert totals["receipts"]["buy"]["count"] == 0
+
+    closed = vendor.done("closeShift", operator=CASHIER)
+    params_are_true(vendor, closed["fiscalParams"])
+    assert closed["fiscalParams"]["receiptsCount"] == 3
+    assert not drive.shift_open
+    assert drive.find(6).form == 5
+    assert vendor.done("getDeviceStatus")["deviceStatus"]["shift"] == "closed"
+    assert vendor.done("getShiftTotals")["shiftTotals"]["receipts"]["sell"]["count"] == 0
+    assert vendor.done("getOverallTotals")["overallTotals"]["receipts"]["sell"]["sum"] == 201
+
+
+def test_it_asks_the_drive_and_gets_the_truth(vendor: Host) -> None:
+    drive = vendor.register.drive
+    vendor.done("openShift", operator=CASHIER)
+    vendor.done("sell", **receipt(goods(), pay="electronically"))
+    drive.confirm(1, drive.last_time_s)
+
+    fn = vendor.done("getFnStatus")["fnStatus"]
+    assert (fn["fiscalDocumentNumber"], fn["fiscalReceiptNumber"]) == (3, 1)
+    assert not any(fn["warnings"].values())
+
+    exchange = vendor.done("ofdExchangeStatus")["status"]
+    assert (exchange["notSentCount"], exchange["notSentFirstDocNumber"]) == (2, 2)
+
+    info = vendor.done("getFnInfo")["fnInfo"]
+    assert (info["serial"], info["livePhase"], info["ffdVersion"]) == (drive.serial, "fiscalMode", "1.05")
+    assert (info["numberOfRegistrations"], info["registrationsRemaining"]) == (1, 11)
+    assert info["validityDate"].startswith("2028-01-04")
+
+    device = vendor.done("getDeviceInfo")["deviceInfo"]
+    assert (device["model"], device["modelName"], device["receiptLineLength"]) == (62, "АТОЛ 55Ф", 48)
+    assert vendor.done("getShiftStatus")["shiftStatus"]["state"] == "opened"
+
+    about = vendor.done("getRegistrationInfo")
+    assert about["organization"]["vatin"] == "7701234567"
+    assert about["organization"]["taxationTypes"] == ["osn", "usnIncome"]
+    assert about["device"]["registrationNumber"] == "0000000000012345"
+
+
+def test_the_taxes_of_its_groups_are_the_codes_of_the_format(vendor: Host) -> None:
+    """The numbers that the driver sends for a rate are those of tag 1199."""
+    vendor.done("openShift", operator=CASHIER)
+    names = ("none", "vat0", "vat10", "vat110")
+    items = [goods(name, 1, 1, name) for name in names]
+    vendor.done("sell", **receipt(*items))
+    lines = [dict(walk(v)) for tag, v in walk(vendor.register.drive.find(3).tlv[4:]) if tag == 1059]
+    assert [line[1199] for line in lines] == [b"\6", b"\5", b"\2", b"\4"]
+
+
+def test_receipts_and_corrections_of_ffd_12(vendor_12: Host) -> None:
+    vendor_12.done("openShift", operator=CASHIER)
+    sold = receipt(goods(), electronically=True, clientInfo={"emailOrPhone": "buyer@example.ru"})
+    params_are_true(vendor_12, vendor_12.done("sell", **sold)["fiscalParams"])
+    assert decode_text(fields(vendor_12, 3)[1008]) == "buyer@example.ru"
+    drive = vendor_12.register.drive
+    for task, settlement in (
+        ("sellCorrection", 1),
+        ("sellReturnCorrection", 2),
+        ("buyCorrection", 3),
+        ("buyReturnCorrection", 4),
+    ):
+        basis = {"correctionType": "self", "correctionBaseDate": "2026.09.01", "correctionBaseNumber": ""}
+        params_are_true(vendor_12, vendor_12.done(task, **receipt(goods(), **basis))["fiscalParams"])
+        stored = drive.find(drive.last_document)
+        assert (stored.form, stored.type, stored.total_kop) == (31, settlement, 20_100)
+        assert 1059 in fields(vendor_12, stored.document)
+
+
+def test_what_the_register_refuses_arrives_as_the_drivers_own_errors(vendor: Host) -> None:
+    assert vendor.task("closeShift", operator=CASHIER)[0] == 73, "the shift is closed"
+    vendor.done("openShift", operator=CASHIER)
+    assert vendor.task("openShift", operator=CASHIER)[0] == 83, "the shift is open"
+    vendor.register.clock_offset_s = 90_000
+    assert vendor.task("sell", **receipt(goods()))[0] == 68, "24 hours are over"
+    assert vendor.done("getShiftStatus")["shiftStatus"]["state"] == "expired"
+    vendor.done("closeShift", operator=CASHIER)
+    vendor.done("openShift", operator=CASHIER)
+    vendor.register.paper_out(0)
+    assert vendor.task("sell", **receipt(goods()))[0] == 44, "no paper"
+    vendor.register.paper_in(0)
+    vendor.done("sell", **receipt(goods()))
