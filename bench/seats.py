@@ -177,7 +177,7 @@ _measured: dict[tuple[str, str, bool, int, int, int], tuple[int, int]] = {}
 
 
 def wire_service_us(
-    device: Device, protocol: str, electronic: bool, ffd: int, baud_bps: int, latency_us: int
+    device: Device, electronic: bool, ffd: int, baud_bps: int, latency_us: int, protocol: str = ""
 ) -> tuple[int, int]:
     """How long a receipt takes on this register over this line: (base, for each line), microseconds, measured by doing it.
 

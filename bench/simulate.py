@@ -74,11 +74,11 @@ def places(scenario: Scenario) -> list[Place]:
         line = register.line
         base_us, line_us = wire_service_us(
             device,
-            register.protocol or "",
             register.print == "electronic",
             ffd,
             line.baud_bps if line.kind == "serial" else 0,
             round(line.latency_ms * 1000),
+            register.protocol or "",
         )
         facts = RegisterFacts(
             name=register.name,
