@@ -51,6 +51,7 @@ CHART: dict[tuple[State, Came], State] = {
 del S, C
 
 _STX = 2
+_WAIT_STX, _WAIT_LEN, _BODY, _EXECUTING = State
 
 
 class PlainLink:
@@ -78,19 +79,24 @@ class PlainLink:
     def receive(self, data: bytes, now_us: int) -> bytes:
         """Bytes arrived. A command that came whole lies in ``command`` until taken; nothing leaves."""
         self.timeout(now_us)
-        if self.state is State.WAIT_STX and len(data) > 2 and data[0] == _STX and data[1] == len(data) - 2:
-            self.command = data[2:]
-            self.state = State.EXECUTING
-            return b""
+        # A whole frame in one chunk is taken at once, also behind a stray 02: no short frame of length 2 would be as long.
+        size = len(data)
+        if size > 2 and data[0] == _STX and data[1] == size - 2:
+            state = self.state
+            if state is _WAIT_STX or (state is _WAIT_LEN and size > 3):
+                self.command = data[2:]
+                self.state = _EXECUTING
+                self.deadline_us = None
+                return b""
         for byte in data:
             state = self.state
-            if state is State.WAIT_STX:
+            if state is _WAIT_STX:
                 came = Came.STX if byte == _STX else Came.OTHER
-            elif state is State.WAIT_LEN:
+            elif state is _WAIT_LEN:
                 came = Came.LENGTH if byte else Came.BAD
                 self._need = byte
                 self._body.clear()
-            elif state is State.BODY:
+            elif state is _BODY:
                 self._body.append(byte)
                 came = Came.OTHER
                 if len(self._body) == self._need:
@@ -99,7 +105,7 @@ class PlainLink:
             else:
                 came = Came.OTHER
             self.state = CHART[state, came]
-        inside = self.state in (State.WAIT_LEN, State.BODY)
+        inside = self.state in (_WAIT_LEN, _BODY)
         self.deadline_us = now_us + self._byte_timeout_us if inside else None
         return b""
 

@@ -87,6 +87,8 @@ class PlainTalk:
             got = (yield self._byte if data else wait) or b""
             if not got:
                 return b""
+            if got[0] == 2 and len(got) > 2 and got[1] == len(got) - 2 and _belongs(command, got[2:]):
+                return got[2:]  # as nearly always; whatever was half read before it is not its beginning
             noise += len(got)
             data += got
             while (at := data.find(2)) >= 0:
