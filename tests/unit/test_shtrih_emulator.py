@@ -473,3 +473,8 @@ def test_the_trace_names_commands_and_fields() -> None:
     rows = {row["code"]: row for row in describe_commands()}
     assert rows["FF45"]["modes"] == "8"
     assert len(rows) == len(COMMANDS)
+
+
+def test_the_name_of_cash_is_fixed_and_the_other_names_are_not(host: Host) -> None:
+    assert host.error(0x1E, 5, 1, 1, b"x") == 0x7A
+    assert host.error(0x1E, 5, 2, 1, b"x") == 0

@@ -1,19 +1,21 @@
 """An exchange with a Shtrih-M register, readable: what went over the line, with commands and fields by name.
 
-For people at the bench and for a log of errors. The decoder never fails: what it cannot read it shows as bytes.
+For people at the bench and for a log of errors. The decoder never fails: what it cannot read it shows as bytes. Versions 1 and 2 of the
+protocol are told apart by how a chunk begins; plain transfer looks like version 1 at first sight and has to be announced.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from fiscal.registers.shtrih import frames
+from fiscal.registers.shtrih import frames, frames_v2
 from fiscal.registers.shtrih.commands import COMMANDS, MODES, SUBMODES, code_of
 from fiscal.registers.shtrih.errors import error
 from fiscal.registers.shtrih.layouts import LayoutError
 
 __all__ = ["Trace", "decode_frame", "decode_payload", "describe_commands"]
 
+_NUMBERED = b"\x8f"
 _CONTROL = {b"\x05": "ENQ", b"\x06": "ACK", b"\x15": "NAK", b"\xff": "stray FF"}
 _SECRET = "password"
 
@@ -66,6 +68,11 @@ def decode_frame(raw: bytes, *, request: bool | None = None) -> str:
     """One line for a control byte or a whole frame."""
     if raw in _CONTROL:
         return _CONTROL[raw]
+    if raw[:1] == _NUMBERED:
+        try:
+            return _numbered(frames_v2.parse(raw), request)
+        except frames.FrameError as why:
+            return f"{raw.hex(' ')} ({why})"
     try:
         payload = frames.parse(raw)
     except frames.FrameError as why:
@@ -73,14 +80,37 @@ def decode_frame(raw: bytes, *, request: bool | None = None) -> str:
     return decode_payload(payload, request=request)
 
 
-class Trace:
-    """Collects an exchange chunk by chunk as readable lines: ``>`` from the host, ``<`` from the register."""
+def _numbered(frame: frames_v2.Frame, request: bool | None) -> str:
+    number, data = frame
+    if number is None:
+        return "which number was last?"
+    return f"#{number} {decode_payload(data, request=request) if data else 'nothing to repeat'}"
 
-    def __init__(self) -> None:
+
+class Trace:
+    """Collects an exchange chunk by chunk as readable lines: ``>`` from the host, ``<`` from the register.
+
+    ``plain`` announces plain transfer.
+    """
+
+    def __init__(self, *, plain: bool = False) -> None:
+        self._plain = plain
         self._readers = {">": frames.FrameReader(), "<": frames.FrameReader()}
+        self._numbered = {">": frames_v2.FrameReader(), "<": frames_v2.FrameReader()}
 
     def feed(self, direction: str, chunk: bytes) -> list[str]:
         """The lines that this chunk completes."""
+        request = direction == ">"
+        if self._plain:
+            if len(chunk) > 2 and chunk[0] == 2 and chunk[1] == len(chunk) - 2:
+                return [f"{direction} {decode_payload(chunk[2:], request=request)}"]
+            return [f"{direction} {chunk.hex(' ')}"] if chunk else []
+        numbered = self._numbered[direction]
+        if numbered.begun or (chunk[:1] == _NUMBERED and not self._readers[direction].pending):
+            return [
+                f"{direction} {_numbered(frame, request) if frame else 'a damaged frame'}"
+                for frame in numbered.feed(chunk)
+            ]
         lines = []
         for kind, data in self._readers[direction].feed(chunk):
             if kind == "frame":
