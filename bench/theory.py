@@ -330,7 +330,8 @@ class Shown:
 def beside(
     servers: int, rate: float, service_s: float, service_cv2: float, deadline_s: float
 ) -> Sequence[Shown]:
-    """What theory says of a farm of equal registers under one rate, for showing beside a simulation; empty when there is no steady state."""
+    """What theory says of a farm of equal registers under one rate, for showing beside a simulation; empty when there
+    is no steady state."""
     if rate <= 0 or rate * service_s >= servers:
         return ()
     exponential = MMc(servers, rate, service_s)

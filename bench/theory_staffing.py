@@ -174,7 +174,8 @@ def largest_burst(deadline_s: float, capacity: float, rate: float = 0.0) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """Registers that fail and are repaired by so many people: ``down`` on average, and the share of registers there are (``availability``)."""
+    """Registers that fail and are repaired by so many people: ``down`` on average, and the share of registers there
+    are (``availability``)."""
 
     down: float
     availability: float
