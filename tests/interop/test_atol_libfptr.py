@@ -1,8 +1,9 @@
 """ATOL's own Linux driver, unchanged, talks to the emulated register over TCP.
 
-The driver is the vendor's, so it holds the emulator to the protocol as registers speak it. It is proprietary: the test fetches it from the package
-registry into a cache folder when it can (npm package ``node-atol-wrapper``, without running anything of it), and is skipped with the reason when it
-cannot. It runs in a process of its own, which this file is when it is started as a program; tasks and results travel as lines of JSON.
+The driver is the vendor's, so it holds the emulator to the protocol as registers speak it. It is proprietary: the
+test fetches it from the package registry into a cache folder when it can (npm package ``node-atol-wrapper``,
+without running anything of it), and is skipped with the reason when it cannot. It runs in a process of its own,
+which this file is when it is started as a program; tasks and results travel as lines of JSON.
 """
 
 from __future__ import annotations
@@ -62,12 +63,12 @@ if __name__ == "__main__":
     host(sys.argv[1], int(sys.argv[2]))
     raise SystemExit
 
-import pytest
-from atol_line import make_register
+import pytest  # noqa: E402
+from atol_line import make_register  # noqa: E402
 
-from fiscal.emulators.atol import AtolRegister
-from fiscal.ffd.tlv import decode_text, walk
-from fiscal.live.emulated import EmulatedRegister, TcpEndpoint
+from fiscal.emulators.atol import AtolRegister  # noqa: E402
+from fiscal.ffd.tlv import decode_text, walk  # noqa: E402
+from fiscal.live.emulated import EmulatedRegister, TcpEndpoint  # noqa: E402
 
 SPEED = 0.01
 """The register does its work a hundred times faster than its profile says."""
