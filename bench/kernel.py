@@ -1,0 +1,235 @@
+"""A farm and its traffic as arrays, and the compiled runs over them: fidelity ``kernel``.
+
+Sizing a farm means trying many farms on many days. What differs between them is little: so a day's traffic is made once (`Traffic`), and
+shared by all farms (common random numbers); a farm is a few numbers a register (`Farm`). `simulate` runs the engine's compiled
+twin over them and says of every receipt which register recorded it, and when; for the plain farms whose answer needs no events there is
+`bench.kernel_hot`, some times faster still.
+
+    >>> import numpy as np
+    >>> from fiscal.engine.config import EngineConfig, RegisterFacts
+    >>> config = EngineConfig((RegisterFacts("a", "7707083893"), RegisterFacts("b", "7707083893")), policy="central")
+    >>> farm = farm_of(config, [("7707083893", 1, "")])
+    >>> three = traffic_of(np.array([10, 10, 20]))
+    >>> fates = simulate(farm, three, np.array([[1000, 3000, 500]]))
+    >>> fates.register.tolist(), fates.done_us.tolist()
+    ([0, 1, 0], [1010, 3010, 1510])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench import kernel_twin
+from fiscal.engine.config import EngineConfig
+
+Ints = npt.NDArray[np.int64]
+Kind = tuple[str, int, str]
+"""What decides who may serve a receipt: entity, taxation system, site."""
+
+POLICIES = (
+    "central",
+    "round_robin",
+    "random",
+    "shortest_queue",
+    "earliest_completion",
+    "weighted",
+    "sticky",
+)
+"""In the order of the twin's numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The receipts of one day: arrays in the order in which they are paid. Times in microseconds from the start of the run."""
+
+    at_us: Ints
+    deadline_us: Ints
+    lines: Ints
+    kind: Ints  # which of the kinds; -1 when there is none
+    who: npt.NDArray[np.uint64]  # of the buyer, for the sticky policy
+
+    def __len__(self) -> int:
+        return len(self.at_us)
+
+
+def traffic_of(
+    at_us: Ints,
+    lines: Ints | int = 1,
+    kind: Ints | int = 0,
+    deadline_after_us: int = 300_000_000,
+    who: npt.NDArray[np.uint64] | None = None,
+) -> Traffic:
+    """Traffic from arrays; one number stands for equal ones. Raises ValueError when the moments do not increase or are negative."""
+    at_us = np.ascontiguousarray(at_us, np.int64)
+    n = len(at_us)
+    if n and (at_us[0] < 0 or (np.diff(at_us) < 0).any()):
+        raise ValueError("moments of payment must not be negative, and must not decrease")
+    return Traffic(
+        at_us,
+        at_us + deadline_after_us,
+        np.ascontiguousarray(np.broadcast_to(np.asarray(lines, np.int64), n)),
+        np.ascontiguousarray(np.broadcast_to(np.asarray(kind, np.int64), n)),
+        np.zeros(n, np.uint64) if who is None else np.ascontiguousarray(who, np.uint64),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Farm:
+    """The registers and the rules, as numbers. Made by `farm_of`."""
+
+    policy: str
+    reroute: bool
+    spare_join: int
+    probe_us: int
+    commit_us: int
+    wall_offset_us: int
+    stagger_us: int
+    max_age_us: int
+    salt: int
+    close_at_us: Ints
+    base_us: Ints
+    line_us: Ints
+    z_us: Ints
+    weight: Ints
+    spare: npt.NDArray[np.bool_]
+    may: npt.NDArray[np.bool_]  # by kind and register
+    service_class: Ints  # row of the service times each register takes
+
+    def __len__(self) -> int:
+        return len(self.base_us)
+
+    def with_policy(self, policy: str) -> Farm:
+        """The same registers under another policy."""
+        return replace(self, policy=policy)
+
+
+def farm_of(
+    config: EngineConfig,
+    kinds: Sequence[Kind],
+    *,
+    start_us: int = 0,
+    commit_us: int = 0,
+    service_class: Sequence[int] | None = None,
+) -> Farm:
+    """The farm an engine is configured for. ``start_us`` is the wall clock at moment zero; ``commit_us`` what a journal commit takes.
+
+    Raises ValueError for an unknown policy or a farm without registers.
+    """
+    registers = config.registers
+    if config.policy not in POLICIES:
+        raise ValueError(f"unknown policy {config.policy!r}; there are: {', '.join(POLICIES)}")
+    if not registers:
+        raise ValueError("a farm needs at least one register")
+
+    def column(values: Sequence[int]) -> Ints:
+        return np.array(values, dtype=np.int64)
+
+    may = [
+        [
+            fact.entity == entity
+            and bool(fact.taxation & taxation)
+            and (not fact.sites or site in fact.sites)
+            for fact in registers
+        ]
+        for entity, taxation, site in kinds
+    ]
+    return Farm(
+        policy=config.policy,
+        reroute=config.reroute,
+        spare_join=config.spare_join_queue,
+        probe_us=config.probe_us,
+        commit_us=commit_us,
+        wall_offset_us=start_us,
+        stagger_us=config.stagger_us,
+        max_age_us=config.max_age_us,
+        salt=config.salt,
+        close_at_us=column([second * 1_000_000 for second in config.close_at_s]),
+        base_us=column([fact.service_base_us for fact in registers]),
+        line_us=column([fact.service_line_us for fact in registers]),
+        z_us=column([fact.z_report_us for fact in registers]),
+        weight=column([fact.weight for fact in registers]),
+        spare=np.array([fact.spare for fact in registers], dtype=np.bool_),
+        may=np.array(may, dtype=np.bool_).reshape(len(kinds), len(registers)),
+        service_class=column(service_class or [0] * len(registers)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fates:
+    """What became of each receipt: its register, when the drive recorded it, when the journal knew (that is what the wait runs to).
+
+    -1 where it did not happen before the run ended, or no register may serve the receipt.
+    """
+
+    register: Ints
+    done_us: Ints
+    told_us: Ints
+
+    def late(self, traffic: Traffic, deadline_us: int, end_us: int) -> npt.NDArray[np.bool_]:
+        """Receipts recorded later than ``deadline_us`` after payment, or not recorded although that has passed at ``end_us``."""
+        until = np.where(self.told_us < 0, end_us, self.told_us)
+        found: npt.NDArray[np.bool_] = (until - traffic.at_us > deadline_us) & (traffic.kind >= 0)
+        return found
+
+
+def simulate(farm: Farm, traffic: Traffic, service_us: Any, stop_us: int = kernel_twin.NEVER) -> Fates:
+    """Run a farm through a day: exactly what fidelity ``timed`` does on the same traffic and service times, without faults.
+
+    ``service_us`` has a row for each class of registers and a column for each receipt. ``stop_us`` cuts the run:
+    what happens at that moment or
+    later has not happened. Raises ValueError when the arrays do not fit together.
+    """
+    n = len(traffic)
+    service = np.ascontiguousarray(np.atleast_2d(np.asarray(service_us, np.int64)))
+    if service.shape[1] != n or service.shape[0] <= int(farm.service_class.max()):
+        raise ValueError(f"service times {service.shape} do not fit {n} receipts and the farm's classes")
+    if n and (int(traffic.kind.max()) >= len(farm.may) or (service < 0).any()):
+        raise ValueError("a receipt is of a kind the farm does not know, or takes a negative time")
+    kind = traffic.kind
+    nobody = ~farm.may.any(axis=1)
+    if nobody.any():
+        kind = np.where((kind >= 0) & nobody[kind], -1, kind)
+    deadlines = traffic.deadline_us
+    rank = np.arange(n, dtype=np.int64)
+    if (np.diff(deadlines) < 0).any():
+        rank[np.lexsort((rank, deadlines))] = np.arange(n)
+    rules = {
+        "policy": POLICIES.index(farm.policy),
+        "reroute": int(farm.reroute),
+        "spare_join": farm.spare_join,
+        "probe_us": farm.probe_us,
+        "commit_us": farm.commit_us,
+        "wall_offset_us": farm.wall_offset_us,
+        "stagger_us": farm.stagger_us,
+        "max_age_us": farm.max_age_us,
+        "salt": farm.salt,
+    }
+    given = {
+        "close_at_us": farm.close_at_us,
+        "base_us": farm.base_us,
+        "line_us": farm.line_us,
+        "z_us": farm.z_us,
+        "weight": farm.weight,
+        "spare": farm.spare.astype(np.int64),
+        "may": farm.may.astype(np.int64),
+        "service_class": farm.service_class,
+        "at_us": traffic.at_us,
+        "rank": rank,
+        "lines": traffic.lines,
+        "kind": kind,
+        "who": traffic.who,
+        "service_us": service,
+    }
+    order, a = kernel_twin.memory(rules, given, len(farm), len(farm.may), n)
+    if not kernel_twin.live(order, a, stop_us):
+        raise MemoryError("more events at once than there was room for: a bug in the kernel")
+
+    def found(start: int) -> Ints:
+        return a[start : start + n].copy()
+
+    return Fates(found(order.register), found(order.done_us), found(order.told_us))
