@@ -1,0 +1,155 @@
+"""Path identity: ``wire`` and ``timed`` are one semantics, so the same service times must give the same completion times, to the bit.
+
+How close they are, and where they part:
+
+* Given each receipt's own service time out of the wire run, every receipt is recorded by the same register at the same microsecond,
+  under every policy, as long as nobody is asked how it is. A probe takes no time in ``timed`` and some 70 ms on the wire.
+* With probes, a receipt that comes while its register is being asked waits for the answer: at most one in fifty here, by at most 0.1 s.
+* With service times as ``timed`` has them by itself (a base and so much a line, measured with a sample receipt), a receipt differs by
+  what its names and sums take in bytes: less than 25 ms here. The receipt that opens the shift takes 1.6 s more on the wire;
+  ``timed`` opens shifts in no time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+from small_shop import small
+
+import bench.simulate
+from bench.log import STATUS
+from bench.scenario import Scenario
+from bench.simulate import Simulation
+from bench.timed import TimedSeat
+
+POLICIES = (
+    "round_robin",
+    "random",
+    "shortest_queue",
+    "earliest_completion",
+    "weighted",
+    "sticky",
+    "central",
+)
+RATES = (6, 60)
+COMMIT_US = 5_000
+BEGIN_US = 1_000_000  # when every register has been asked how it is
+SHIFT_OPENING_US = 1_600_000
+BYTES_US = 25_000  # what other names and sums than the sample's may take
+
+
+class Way(NamedTuple):
+    """What became of a receipt: which register, when it was begun and when recorded."""
+
+    register: int
+    began_us: int
+    recorded_us: int
+
+    @property
+    def service_us(self) -> int:
+        """Time in the register; the commit that follows it is the journal's."""
+        return self.recorded_us - self.began_us - COMMIT_US
+
+
+def hour(policy: str, rate_per_min: float) -> Scenario:
+    """An hour of three registers, two of them slower than the third, without faults and Z-reports."""
+    return small(
+        duration_h=0.5,
+        arrivals={
+            "kind": "poisson",
+            "rate_per_min": rate_per_min,
+            "lines": {"kind": "geometric", "mean": 4},
+        },
+        farm={
+            "policy": policy,
+            "registers": [
+                {"name": "front", "device": "shtrih-m-01f", "count": 2, "weight": 1},
+                {
+                    "name": "back",
+                    "device": "shtrih-mini-01f",
+                    "weight": 2,
+                    "line": {"kind": "serial", "baud_bps": 57_600},
+                },
+            ],
+        },
+        shifts={"close_at": "23:55"},
+    )
+
+
+def simulation(scenario: Scenario, fidelity: str) -> Simulation:
+    made = Simulation(scenario, 3, fidelity)
+    made.requests[:] = [request for request in made.requests if request.at_us >= BEGIN_US]
+    return made
+
+
+def ways(made: Simulation) -> dict[str, Way]:
+    log = made.run().log
+    began = {row[2]: row[0] for row in log.rows if row[1] == STATUS and row[4] == "printing"}
+    return {
+        row[2]: Way(row[3], began[row[2]], row[0])
+        for row in log.rows
+        if row[1] == STATUS and row[4] == "recorded"
+    }
+
+
+def timed_with_the_services_of(wire: dict[str, Way], scenario: Scenario) -> dict[str, Way]:
+    """The same day in ``timed``, each receipt taking as long as it took in the wire run."""
+    services = [way.service_us for way in wire.values()]
+    places = {key: float(place) for place, key in enumerate(wire)}
+    made = simulation(scenario, "timed")
+    for seat in made.seats:
+        assert isinstance(seat, TimedSeat)
+        seat._draws = places
+        seat._service = lambda place, lines: services[int(place)]
+    return ways(made)
+
+
+@pytest.fixture
+def no_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure = bench.simulate.engine_config
+
+    def patient(*arguments: Any) -> Any:
+        return replace(configure(*arguments), probe_us=10**13)
+
+    monkeypatch.setattr(bench.simulate, "engine_config", patient)
+
+
+@pytest.mark.usefixtures("no_probes")
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_same_service_times_give_the_same_way_of_every_receipt(policy: str, rate: float) -> None:
+    scenario = hour(policy, rate)
+    wire = ways(simulation(scenario, "wire"))
+    assert len(wire) > 100
+    assert len({way.register for way in wire.values()}) >= (2 if policy != "earliest_completion" else 1)
+    assert timed_with_the_services_of(wire, scenario) == wire
+
+
+@pytest.mark.parametrize("policy", ["shortest_queue", "central"])
+def test_with_probes_a_receipt_waits_at_most_for_one_of_them(policy: str) -> None:
+    scenario = hour(policy, 20)
+    wire = ways(simulation(scenario, "wire"))
+    timed = timed_with_the_services_of(wire, scenario)
+    late = {key: wire[key].recorded_us - timed[key].recorded_us for key in wire}
+    assert {key: way.register for key, way in timed.items()} == {
+        key: way.register for key, way in wire.items()
+    }
+    assert all(0 <= by_us <= 100_000 for by_us in late.values())
+    assert sum(1 for by_us in late.values() if by_us) <= len(wire) // 50
+
+
+def test_what_timed_takes_for_a_receipt_is_what_the_wire_takes_but_for_its_bytes() -> None:
+    scenario = hour("round_robin", 20)
+    wire = ways(simulation(scenario, "wire"))
+    timed = ways(simulation(scenario, "timed"))
+    differ = {key: wire[key].service_us - timed[key].service_us for key in wire}
+    opening = {key for key, by_us in differ.items() if by_us > SHIFT_OPENING_US // 2}
+    assert len(opening) == 3  # the first receipt of each register opens its shift
+    assert opening == {next(key for key, way in wire.items() if way.register == n) for n in range(3)}
+    assert all(differ[key] < 1.1 * SHIFT_OPENING_US for key in opening)
+    assert all(abs(by_us) < BYTES_US for key, by_us in differ.items() if key not in opening)
+    assert {key: way.register for key, way in timed.items()} == {
+        key: way.register for key, way in wire.items()
+    }
