@@ -191,7 +191,7 @@ def simulate(farm: Farm, traffic: Traffic, service_us: Any, stop_us: int = kerne
     if n and (int(traffic.kind.max()) >= len(farm.may) or (service < 0).any()):
         raise ValueError("a receipt is of a kind the farm does not know, or takes a negative time")
     kind = traffic.kind
-    nobody = ~farm.may.any(axis=1)
+    nobody = np.logical_not(np.any(farm.may, axis=1)).reshape(-1)
     if nobody.any():
         kind = np.where((kind >= 0) & nobody[kind], -1, kind)
     deadlines = traffic.deadline_us
@@ -209,7 +209,7 @@ def simulate(farm: Farm, traffic: Traffic, service_us: Any, stop_us: int = kerne
         "max_age_us": farm.max_age_us,
         "salt": farm.salt,
     }
-    given = {
+    given: dict[str, Any] = {
         "close_at_us": farm.close_at_us,
         "base_us": farm.base_us,
         "line_us": farm.line_us,

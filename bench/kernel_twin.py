@@ -16,7 +16,7 @@ clocks that drift. Names follow the
 engine's: `fiscal.engine.dispatch`, `care`, `intake`, `printing` and `bench.world` say why each step is as it is.
 """
 
-# mypy: disable-error-code="untyped-decorator,no-untyped-call,misc"
+# mypy: disable-error-code="untyped-decorator,no-untyped-call,no-untyped-def,misc"
 
 from __future__ import annotations
 
