@@ -183,7 +183,7 @@ class TimedSeat:
         )
 
     def abandon(self) -> None:
-        """The engine died; a receipt in work is finished by the register, nobody hears of it."""
+        """The engine died. A receipt in work is finished, unheard, unless somebody asks the register something before: that drops it."""
         if self._busy is not None:
             task, _ = self._busy
             self._busy = (task, lambda _: None)
