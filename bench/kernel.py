@@ -2,8 +2,7 @@
 
 Sizing a farm means trying many farms on many days. What differs between them is little: so a day's traffic is made once (`Traffic`), and
 shared by all farms (common random numbers); a farm is a few numbers a register (`Farm`). `simulate` runs the engine's compiled
-twin over them and says of every receipt which register recorded it, and when; for the plain farms whose answer needs no events there is
-`bench.kernel_hot`, some times faster still.
+twin over them and says of every receipt which register recorded it, and when.
 
     >>> import numpy as np
     >>> from fiscal.engine.config import EngineConfig, RegisterFacts

@@ -110,15 +110,13 @@ def _parser() -> argparse.ArgumentParser:
         "  fiscal emulate shtrih --pty ./kkt1              then open ./kkt1 as a serial port\n"
         "  fiscal emulate shtrih --tcp 127.0.0.1:7778 --drive kkt1.sqlite --speed 10",
     )
-    emulate.add_argument("make", metavar="MAKE", help="shtrih")
+    emulate.add_argument("make", metavar="MAKE", help="shtrih or atol")
     where = emulate.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--pty", type=Path, metavar="LINK", help="make a pseudo terminal, with this link to it"
     )
     where.add_argument("--tcp", metavar="HOST:PORT", help="listen here (port 0: any free one)")
-    emulate.add_argument(
-        "--device", default="shtrih-m-01f", metavar="NAME", help="model (default: %(default)s)"
-    )
+    emulate.add_argument("--device", metavar="NAME", help="model (default: shtrih-m-01f or atol-55f)")
     emulate.add_argument(
         "--speed",
         type=_speed,
@@ -157,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         "examples:\n  fiscal probe COM3\n  fiscal probe /dev/ttyUSB0 --baud 4800\n  fiscal probe tcp://192.0.2.10:7778 --trace",
     )
     probe.add_argument("address", metavar="ADDRESS", help="serial port, or tcp://HOST:PORT")
-    probe.add_argument("--make", choices=("shtrih",), default="shtrih", help="default: %(default)s")
+    probe.add_argument("--make", choices=("shtrih", "atol"), default="shtrih", help="default: %(default)s")
     probe.add_argument("--baud", type=int, default=115_200, help="default: %(default)s")
     probe.add_argument("--password", type=int, default=30, help="operator's password (default: %(default)s)")
     probe.add_argument("--trace", action="store_true", help="show the bytes on stderr")
@@ -276,12 +274,13 @@ def _emulate(options: argparse.Namespace) -> int:
     inn = options.inn or DEMO_INN
     if fault := inn_fault(inn):
         raise Failure(f"--inn: the tax number {inn!r} {fault}", 2)
+    model_name = options.device or makes.MAKES[options.make].device
     try:
-        model = device(options.device)
+        model = device(model_name)
     except DeviceError as error:
         raise Failure(f"--device: {error}", 2) from None
     if model.make != options.make:
-        raise Failure(f"--device: {options.device!r} is a model of {model.make}, not of {options.make}", 2)
+        raise Failure(f"--device: {model_name!r} is a model of {model.make}, not of {options.make}", 2)
     try:
         endpoint: Endpoint
         if options.tcp is not None:
@@ -301,7 +300,7 @@ def _emulate(options: argparse.Namespace) -> int:
             options.make,
             endpoint,
             about,
-            device_name=options.device,
+            device_name=model_name,
             speed=options.speed,
             drive_path=options.drive,
         )
@@ -316,7 +315,7 @@ def _emulate(options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     register.start()
-    print(f"ready {options.make} {options.device} at {register.address}", flush=True)
+    print(f"ready {options.make} {model_name} at {register.address}", flush=True)
     while not asked.wait(0.2) and not register.failure:
         pass
     register.stop()

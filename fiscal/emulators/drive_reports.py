@@ -62,8 +62,8 @@ def state_fields(drive: DriveMemory, given: Registration, time_s: int) -> Fields
     fields = unsent_fields(drive, with_number=True)
     if given.autonomous:
         fields.append((1002, byte(1002, 1)))
-    fields.append((1213, u16(1213, drive.days_left(time_s))))
     if given.ffd >= FFD_1_2:
+        fields.append((1213, u16(1213, drive.days_left(time_s))))
         fields.append((1157, drive.life_counters.encode(1157)))
         if drive.unsent.count:
             fields.append((1158, unsent_counters(drive).encode(1158)))

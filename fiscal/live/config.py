@@ -168,7 +168,7 @@ class Register(_Section):
     """
 
     name: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[\w.-]+$")]
-    make: Literal["shtrih"] = "shtrih"
+    make: Literal["shtrih", "atol"] = "shtrih"
     address: Annotated[str, AfterValidator(_address)] = ""
     baud: Annotated[int, Field(ge=300, le=4_000_000)] = 115_200
     password: Annotated[int, Field(ge=0, le=99_999_999)] = 30
@@ -191,6 +191,8 @@ class Register(_Section):
     def _one_of(self) -> Register:
         if bool(self.address) == bool(self.emulate):
             raise ValueError("give either an address or the table emulate")
+        if self.emulate and device(self.emulate.device).make != self.make:
+            raise ValueError(f"emulate.device: {self.emulate.device} is no model of {self.make}; name one")
         return self
 
 

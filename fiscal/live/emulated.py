@@ -24,6 +24,7 @@ from fiscal.emulators import Emulator, Output
 log = logging.getLogger("fiscal.emulated")
 CHUNK = 4096
 IDLE_S = 3600.0
+SETTLE_US = 1_000_000
 
 
 class Endpoint(Protocol):
@@ -137,7 +138,11 @@ class TcpEndpoint:
 
 
 class EmulatedRegister:
-    """Runs an emulator behind an endpoint, in a thread of its own. The emulator's clock starts at 0 with this object."""
+    """Runs an emulator behind an endpoint, in a thread of its own. The emulator's clock starts at 0 with this object.
+
+    ``settle`` is called about once a second with the emulator's clock: what a register does beside answering, such as sending its
+    documents to the operator.
+    """
 
     def __init__(
         self,
@@ -145,12 +150,14 @@ class EmulatedRegister:
         endpoint: Endpoint,
         on_close: Callable[[], None] | None = None,
         name: str = "",
+        settle: Callable[[int], None] | None = None,
     ) -> None:
         self.emulator = emulator
         self.endpoint = endpoint
         self.address = endpoint.address
         self.failure = ""
         self._on_close = on_close
+        self._settle = settle
         self._start = time.monotonic()
         self._outgoing: list[tuple[int, int, bytes]] = []
         self._count = 0
@@ -200,8 +207,12 @@ class EmulatedRegister:
 
     def _loop(self) -> None:
         emulator, endpoint, outgoing = self.emulator, self.endpoint, self._outgoing
+        settle_us = 0
         while self._going:
             now_us = self.now_us()
+            if self._settle is not None and now_us >= settle_us:
+                self._settle(now_us)
+                settle_us = now_us + SETTLE_US
             wake_us = emulator.next_wakeup()
             while wake_us is not None and wake_us <= now_us:
                 self._put(emulator.wake(now_us))
@@ -215,7 +226,9 @@ class EmulatedRegister:
             until_us = outgoing[0][0] if outgoing else None
             if wake_us is not None and (until_us is None or wake_us < until_us):
                 until_us = wake_us
-            timeout_s = IDLE_S if until_us is None else (until_us - now_us) / 1e6
+            if self._settle is not None and (until_us is None or settle_us < until_us):
+                until_us = settle_us
+            timeout_s = IDLE_S if until_us is None else max(0.0, (until_us - now_us) / 1e6)
             ready, _, _ = select.select([self._wake_read, *endpoint.waits()], [], [], timeout_s)
             if ready and self._wake_read not in ready:
                 data = endpoint.read(ready)

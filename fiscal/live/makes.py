@@ -13,12 +13,17 @@ from zlib import crc32
 
 from fiscal.devices import Device, device
 from fiscal.emulators import Emulator
+from fiscal.emulators.atol import AtolRegister
 from fiscal.emulators.drive import Drive, DriveProfile, Mode, Phase, Registration
+from fiscal.emulators.operator import OperatorServer
+from fiscal.emulators.operator_queue import OperatorQueues
 from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.live import clock
 from fiscal.live.drive_file import DriveFile
 from fiscal.live.emulated import EmulatedRegister, Endpoint
 from fiscal.live.trace import Words
+from fiscal.registers.atol.driver import AtolDriver
+from fiscal.registers.atol.receipts import Facts as AtolFacts
 from fiscal.registers.conversation import Driver, Settings
 from fiscal.registers.shtrih.driver import ShtrihDriver
 from fiscal.registers.shtrih.receipts import Facts
@@ -44,6 +49,9 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Make:
+    """``device``: the model emulated unless another is named."""
+
+    device: str
     driver: Callable[[Settings, About], Driver]
     emulator: Callable[[Device, Drive, About], Emulator]
     words: Callable[[], Words]
@@ -62,7 +70,23 @@ def _shtrih_words() -> Words:
     return lambda direction, data: [line.removeprefix(f"{direction} ") for line in read(direction, data)]
 
 
-MAKES = {"shtrih": Make(_shtrih_driver, _shtrih_register, _shtrih_words)}
+def _atol_driver(settings: Settings, about: About) -> Driver:
+    return AtolDriver(settings, AtolFacts(ffd=about.ffd, place=about.site, prints=about.prints))
+
+
+def _atol_register(device: Device, drive: Drive, about: About) -> Emulator:
+    return AtolRegister(device, drive, epoch_s=clock.wall_s(), electronic=not about.prints)
+
+
+def _plain_words() -> Words:
+    """Bytes as they are: the exchange of this make has no reader yet."""
+    return lambda direction, data: [data.hex(" ")]
+
+
+MAKES = {
+    "shtrih": Make("shtrih-m-01f", _shtrih_driver, _shtrih_register, _shtrih_words),
+    "atol": Make("atol-55f", _atol_driver, _atol_register, _plain_words),
+}
 
 
 def driver_of(make: str, settings: Settings, about: About) -> Driver:
@@ -81,7 +105,16 @@ def emulate(
     if drive is None:
         drive = _new_drive(about, file)
     emulator = MAKES[make].emulator(faster(device(device_name), speed), drive, about)
-    return EmulatedRegister(emulator, endpoint, file.close if file else None, about.name)
+    queues = OperatorQueues(
+        OperatorServer(epoch_s=clock.wall_s())
+    )  # its own emulated operator, in real bytes
+    return EmulatedRegister(
+        emulator,
+        endpoint,
+        file.close if file else None,
+        about.name,
+        settle=lambda now_us: queues.settle(drive, 0, now_us),
+    )
 
 
 def _new_drive(about: About, file: DriveFile | None) -> Drive:

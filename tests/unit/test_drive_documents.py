@@ -257,3 +257,11 @@ def test_sums_are_read_from_a_body() -> None:
 def test_what_is_no_document_is_not_read(data: bytes) -> None:
     with pytest.raises(FfdError):
         read_stored(data)
+
+
+@pytest.mark.parametrize("ffd", [2, 4])
+def test_days_left_are_in_a_state_report_from_ffd_1_2_on(ffd: int) -> None:
+    drive = Drive("9999078900000001", PROFILES["15"])
+    drive.register(replace(SHOP, ffd=ffd), NOON)
+    fields = dict(decode(drive.state_report(NOON).tlv).fields)
+    assert (1213 in fields) is (ffd == 4)

@@ -41,7 +41,11 @@ def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["print"], 2, "invalid choice"),
         (["serve", "no.toml"], 3, "no.toml: no such file"),
         (["emulate", "shtrih"], 2, "--pty"),
-        (["emulate", "atol", "--tcp", "127.0.0.1:0"], 2, "there is no emulated 'atol' yet; there is: shtrih"),
+        (
+            ["emulate", "mercury", "--tcp", "127.0.0.1:0"],
+            2,
+            "there is no emulated 'mercury' yet; there is: shtrih, atol",
+        ),
         (["emulate", "shtrih", "--tcp", "nowhere"], 2, "expected tcp://HOST:PORT"),
         (["emulate", "shtrih", "--tcp", "127.0.0.1:0", "--device", "x"], 2, "no device profile 'x'"),
         (["emulate", "shtrih", "--tcp", "127.0.0.1:0", "--speed", "0"], 2, "--speed"),

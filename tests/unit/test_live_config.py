@@ -54,7 +54,7 @@ def said(text: str) -> list[str]:
             "registers[0].emulate.device: no device profile 'x'",
         ),
         (SHOP + "[jurnal]\n" + ONE, "jurnal: unknown field (did you mean journal?)"),
-        (SHOP + ONE + 'make = "atol"', "registers[0].make: input should be 'shtrih'"),
+        (SHOP + ONE + 'make = "mercury"', "registers[0].make: input should be 'shtrih' or 'atol'"),
         (SHOP + "[http]\nport = 99999\n" + ONE, "http.port: input should be less than or equal to 65535"),
     ],
 )
