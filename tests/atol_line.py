@@ -6,8 +6,8 @@ from typing import Any
 
 from shtrih_line import MARK, SITE, START_S, Line, make_drive, make_receipt
 
+from fiscal.devices import device
 from fiscal.emulators.atol import AtolRegister
-from fiscal.emulators.atol_devices import device
 from fiscal.registers.atol import AtolDriver, Facts
 
 __all__ = ["MARK", "SITE", "START_S", "Line", "make_driver", "make_receipt", "make_register"]
