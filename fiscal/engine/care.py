@@ -6,6 +6,8 @@ their hour and before they are too old; the receipt in work is finished first.
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 from fiscal.engine import events, records, states
 from fiscal.engine.config import HOUR_US
 from fiscal.engine.core import Core
@@ -42,6 +44,9 @@ class Care(Core):
         """Give a ready register its next work: what was asked of it first, then a receipt."""
         if station.state != states.READY:
             return
+        if station.pause_asked:
+            station.pause_asked = False
+            self._serve_not(station, "pause", station.detail, now_us)
         if station.close_asked and station.shift == states.SHIFT_CLOSED:
             station.close_asked = False  # there is nothing to close
         if station.close_asked:
@@ -52,9 +57,14 @@ class Care(Core):
             self._perform(station, events.SetClock())
         elif station.probe_asked:
             self._probe(station, now_us)
+        elif station.errand and self._errand(station, False, now_us):
+            pass
         elif not self._journal_fault:
-            entry = self._dispatch.take(station, now_us)
-            if entry is not None:
+            entry = self._dispatch.take(station, now_us) if station.service is states.IN_SERVICE else None
+            if entry is None:
+                if station.errand:
+                    self._errand(station, True, now_us)
+            else:
                 entry.move("assign")
                 entry.attempt += 1
                 station.work = entry
@@ -67,6 +77,14 @@ class Care(Core):
                     entry,
                     station,
                 )
+
+    def _errand(self, station: Station, idle: bool, now_us: int) -> bool:
+        """Let it do something beside receipts, if there is something. ``idle``: no receipt waits for it now."""
+        return any(errand(station, idle, now_us) for errand in self._errands)
+
+    def _serve(self, station: Station, task: events.Task, detail: str, now_us: int) -> None:
+        self._tell_move(station, "serve", detail, now_us)
+        self._perform(station, task)
 
     def _attempt_written(self, entry: Entry, station: Station, now_us: int) -> None:
         entry.move("committed")
@@ -92,16 +110,34 @@ class Care(Core):
         station.move(event)
         station.detail = detail
         available = station.state not in _DEAF and not (before in _DEAF and station.state == states.PROBING)
-        if available != station.available or station.state in _DEAF:
+        serves = station.service is states.IN_SERVICE
+        if (available and serves) != station.available or station.state in _DEAF:
             self._out.append(events.RegisterChanged(station.index, station.state, detail))
+        self._see_available(station, available and serves, now_us)
+
+    def _serve_not(self, station: Station, event: str, detail: str, now_us: int) -> None:
+        """A register goes out of service: it may be asked and told things, but gets no receipt."""
+        station.service = states.SERVICE[station.service][event]
+        self._out.append(events.RegisterChanged(station.index, station.service, detail))
+        self._see_available(station, False, now_us)
+
+    def _see_available(self, station: Station, available: bool, now_us: int) -> None:
+        """Note whether it may be given receipts; if not, let others do what waits for it."""
         if available != station.available:
             self._dispatch.set_available(station, available)
             if not available:
                 for other in self._dispatch.stand_ins(station):
                     self._next(other, now_us)
-        if not available and station.queue and (self.config.reroute or station.state != states.CLOSING):
+        if not available and station.queue and not self._waits_on(station):
             for other in self._dispatch.replace(self._dispatch.withdraw(station), now_us):
                 self._next(other, now_us)
+
+    def _waits_on(self, station: Station) -> bool:
+        """Whether what waits for an unavailable register goes on waiting for it: it is planned that it comes back."""
+        planned = station.state == states.CLOSING or (
+            station.service == states.PAUSED and station.state != states.DOWN
+        )
+        return planned and not self.config.reroute
 
     def _fail(self, station: Station, reason: str, now_us: int) -> None:
         """A register failed: it gets nothing until it has been asked again."""
@@ -157,7 +193,9 @@ class Care(Core):
             and (station.clock_tried_us is None or now_us - station.clock_tried_us > CLOCK_AGAIN_US)
         ):
             station.close_asked = True
-        if outcome.phase != FISCAL_MODE:
+        if station.replacement is not None:
+            self._well(station, now_us)  # what the drive is like is what its replacement is about
+        elif outcome.phase != FISCAL_MODE:
             self._fail(station, f"the drive is in phase {outcome.phase}, not in fiscal mode", now_us)
         elif not outcome.paper:
             self._fail(station, "out of paper", now_us)
@@ -166,6 +204,9 @@ class Care(Core):
 
     def _well(self, station: Station, now_us: int, detail: str = "") -> None:
         self._tell_move(station, "well" if station.state == states.PROBING else "done", detail, now_us)
+        if station.service is not states.IN_SERVICE and station.failures:
+            station.failures = 0  # it was told that it is down
+            self._out.append(events.RegisterChanged(station.index, station.service, detail))
         self._next(station, now_us)
 
     def _see_shift(self, station: Station, seen: Seen, now_us: int) -> None:
@@ -185,13 +226,20 @@ class Care(Core):
             self._shift_opened(station, seen.shift_number, known_us)
 
     def _see_operator(self, station: Station, seen: Seen, now_us: int) -> None:
-        """Documents before the first unsent one are confirmed by the operator."""
-        confirmed = seen.first_unsent - 1 if seen.unsent else seen.last_document
+        """Documents before the first unsent one are confirmed by the operator; that one may be on its way."""
+        self._operator_has(
+            station, seen.drive, seen.first_unsent - 1 if seen.unsent else seen.last_document, now_us
+        )
+        if seen.awaiting:
+            self._on_its_way(station, seen.drive, seen.awaiting, now_us)
+
+    def _operator_has(self, station: Station, drive: str, document: int, now_us: int) -> None:
+        """The operator has confirmed every document of this drive up to and including this one."""
         done, waiting = [], []
         for entry in station.unconfirmed:
             recorded = entry.recorded
             assert recorded is not None
-            if recorded.drive == seen.drive and recorded.document <= confirmed:
+            if recorded.drive == drive and recorded.document <= document:
                 done.append(entry)
             else:
                 waiting.append(entry)
@@ -199,11 +247,33 @@ class Care(Core):
             station.unconfirmed = waiting
             wall_us = now_us + self._wall_offset_us
             self._write(
-                records.Confirmed(station.facts.name, seen.drive, confirmed, wall_us),
+                records.Confirmed(station.facts.name, drive, document, wall_us),
                 self._confirmed,
                 done,
                 wall_us,
             )
+
+    def _on_its_way(self, station: Station, drive: str, document: int, now_us: int) -> None:
+        """The documents of this drive up to and including this one were sent to the operator."""
+        sent = [
+            entry
+            for entry in station.unconfirmed
+            if entry.state == states.RECORDED
+            and entry.recorded is not None
+            and entry.recorded.drive == drive
+            and entry.recorded.document <= document
+        ]
+        if sent:
+            wall_us = now_us + self._wall_offset_us
+            for entry in sent:
+                entry.move("sent")
+                entry.sent_wall_us = wall_us
+            self._write(records.Sent(station.facts.name, drive, document, wall_us), self._sent, sent)
+
+    def _sent(self, sent: list[Entry], now_us: int) -> None:
+        for entry in sent:
+            if entry.state == states.SENT:
+                self._out.append(events.StatusChanged(entry.key, states.SENT, entry.register))
 
     def _confirmed(self, done: list[Entry], wall_us: int, now_us: int) -> None:
         for entry in done:
@@ -245,17 +315,7 @@ class Care(Core):
             station.shift_number = outcome.shift
             station.last_document = outcome.document
             station.failures = 0
-            self._write(
-                records.ShiftEnded(
-                    station.facts.name,
-                    station.drive,
-                    outcome.shift,
-                    outcome.document,
-                    outcome.receipts,
-                    outcome.totals_kop or (),
-                    now_us + self._wall_offset_us,
-                )
-            )
+            self._write(_ended(station, outcome, now_us + self._wall_offset_us))
             self._well(station, now_us)
         else:
             # whether the report was made is seen by the probe: the shift is closed, or it is not and falls due again
@@ -272,3 +332,24 @@ class Care(Core):
             self._well(station, now_us, f"clock: {reason_of(outcome)}")
         else:
             self._fail(station, f"clock: {reason_of(outcome)}", now_us)
+
+
+def _ended(station: Station, closed: ShiftClosed, wall_us: int) -> records.ShiftEnded:
+    """What the journal keeps of a Z-report."""
+    details = closed.details
+    return records.ShiftEnded(
+        station.facts.name,
+        closed.drive or station.drive,
+        closed.shift,
+        closed.document,
+        closed.receipts,
+        closed.totals_kop or (),
+        wall_us,
+        () if details is None else tuple(kop for one in details.turnovers for kop in astuple(one)),
+        0 if details is None else details.drawer_kop,
+        () if details is None else details.running_kop,
+        closed.first_document,
+        closed.sign,
+        closed.time_s,
+        "" if station.seen is None else station.seen.registration,
+    )

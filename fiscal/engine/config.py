@@ -25,6 +25,7 @@ class RegisterFacts:
     service_base_us: int = 600_000
     service_line_us: int = 25_000
     z_report_us: int = 720_000_000
+    relay: bool = False  # it has no network of its own: the engine carries its documents to the operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class EngineConfig:
     retry_max_us: int = 60_000_000  # ... up to this
     max_refusals: int = 5  # a receipt that so many registers refused is poisonous
     spare_join_queue: int = 10
+    queue_limit: int = 0  # a receipt that comes while so many wait is refused at the door; 0: none is
+    relay_patience_us: int = 20_000_000  # so long receipts go before documents that wait to be carried
+    relay_retry_us: int = 30_000_000  # pause after the operator could not be reached; doubles ...
+    relay_retry_max_us: int = 600_000_000  # ... up to this
     clock_tolerance_s: int = 60
     clock_limit_s: int = 300
     salt: int = 0  # of the random policy

@@ -32,6 +32,7 @@ class Core:
         self._stations = self._dispatch.stations
         self._entries: dict[str, Entry] = rebuilt.entries if rebuilt else {}
         self._arrivals = rebuilt.arrivals if rebuilt else 0
+        self._accepting = 0  # receipts on the way to the journal
         self._tickets = 0
         self._tasks = 0
         self._wall_offset_us = rebuilt.wall_offset_us if rebuilt else 0
@@ -47,6 +48,7 @@ class Core:
         ] = []  # facts that wait for the journal, by the ticket they had or got
         self._rewriting = 0  # the ticket of their commit while it is on its way
         self._ended: dict[type[Any], Callable[[Station, Any, Outcome, int], None]] = {}
+        self._errands: tuple[Callable[[Station, bool, int], bool], ...] = ()
 
     def _flush(self) -> list[Effect]:
         if self._records:

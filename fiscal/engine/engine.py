@@ -7,7 +7,8 @@ The law it keeps: nothing is promised to a shop, and no byte goes to a register,
 records that one event gives rise to travel in one `Commit`.
 
 The class is built in layers, each a module that knows only those below it: `core` (effects, records, timers), `care` (registers),
-`intake` (receipts come in), `printing` (receipts come back), and here the host's side.
+`service` (what else is wanted of them), `relaying` (documents on their way to the operator), `intake` (receipts come in), `printing`
+(receipts come back), and here the host's side.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from typing import Any
 from fiscal.engine import events, records, states
 from fiscal.engine.config import EngineConfig
 from fiscal.engine.events import Effect, Event
+from fiscal.engine.farm import Relay
 from fiscal.engine.printing import Printing
 from fiscal.engine.recovery import Rebuilt
-from fiscal.engine.views import ReceiptView, RegisterView
+from fiscal.engine.views import ReceiptView, RegisterView, RelayView
 
 
 class Engine(Printing):
@@ -36,6 +38,11 @@ class Engine(Printing):
             events.CommitFailed: self._commit_failed,
             events.Started: self._started,
             events.ShiftCloseAsked: self._shift_close_asked,
+            events.PauseAsked: self._pause_asked,
+            events.ResumeAsked: self._resume_asked,
+            events.TotalsAsked: self._totals_asked,
+            events.DriveReplacementAsked: self._replacement_asked,
+            events.Exchanged: self._exchanged,
             events.RetryAsked: self._retry_asked,
             events.CancelAsked: self._cancel_asked,
             events.WallClockSet: self._wall_clock_set,
@@ -46,7 +53,13 @@ class Engine(Printing):
             events.Probe: self._probe_ended,
             events.CloseShift: self._close_ended,
             events.SetClock: self._clock_ended,
+            events.ReadTotals: self._totals_ended,
+            events.CloseDrive: self._drive_task_ended,
+            events.RegisterDrive: self._drive_task_ended,
+            events.ReadMessage: self._message_read,
+            events.WriteAnswer: self._answer_written,
         }
+        self._errands = (self._totals_due, self._replacement_due, self._relay_due)
 
     @classmethod
     def recover(
@@ -91,11 +104,6 @@ class Engine(Printing):
                 self._shift_opened(station, station.shift_number, station.shift_opened_us)
 
     @property
-    def backlog(self) -> int:
-        """Promised receipts that no register works on."""
-        return self._dispatch.waiting
-
-    @property
     def settled(self) -> bool:
         """Nothing waits, nothing is in work, nothing is in doubt, no shift is being closed, nothing is on its way to the journal."""
         return (
@@ -103,7 +111,9 @@ class Engine(Printing):
             and not self._unwritten
             and not self._dispatch.waiting
             and all(
-                station.work is None and not station.doubts and station.state != states.CLOSING
+                station.work is None
+                and not station.doubts
+                and station.state not in (states.CLOSING, states.SERVING)
                 for station in self._stations
             )
         )
@@ -130,6 +140,7 @@ class Engine(Printing):
             entry.recorded,
             entry.recorded_wall_us,
             entry.confirmed_wall_us,
+            entry.sent_wall_us,
         )
 
     def registers(self) -> tuple[RegisterView, ...]:
@@ -151,6 +162,19 @@ class Engine(Printing):
                 station.drive,
                 station.seen,
                 station.seen_us + offset_us if station.seen else 0,
+                station.service,
+                station.replacement.step if station.replacement else "",
+                _relay_view(station.relay, offset_us),
             )
             for station in self._stations
         )
+
+
+def _relay_view(relay: Relay | None, offset_us: int) -> RelayView | None:
+    if relay is None:
+        return None
+
+    def wall(at_us: int | None) -> int:
+        return 0 if at_us is None else at_us + offset_us
+
+    return RelayView(relay.step, wall(relay.connected_us), wall(relay.answered_us), relay.problem)

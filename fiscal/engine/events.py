@@ -54,7 +54,48 @@ class SetClock:
     """Set the register's clock. The host fills in the time at the moment the bytes leave."""
 
 
-Task = Fiscalize | Find | OpenShift | CloseShift | Probe | SetClock
+@dataclass(frozen=True, slots=True)
+class ReadTotals:
+    """Read the totals of the shift (X-report); ``paper``: print it, too."""
+
+    paper: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMessage:
+    """Read what the drive has for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteAnswer:
+    """Put the operator's answer into the drive."""
+
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CloseDrive:
+    """End the drive's fiscal life."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterDrive:
+    """Register the register anew, with the drive that was put in."""
+
+
+Task = (
+    Fiscalize
+    | Find
+    | OpenShift
+    | CloseShift
+    | Probe
+    | SetClock
+    | ReadTotals
+    | ReadMessage
+    | WriteAnswer
+    | CloseDrive
+    | RegisterDrive
+)
 
 # --- events ----------------------------------------------------------------------------------------------------------
 
@@ -108,6 +149,48 @@ class ShiftCloseAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseAsked:
+    """The register is wanted for something else (a planned outage): the receipt in work is finished, then it gets nothing."""
+
+    register: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeAsked:
+    """It may work again."""
+
+    register: int
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsAsked:
+    """A person wants an X-report; the answer is `Reported` with the same number."""
+
+    register: int
+    number: int
+    paper: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DriveReplacementAsked:
+    """The register is to get a new drive: see `fiscal.engine.states.REPLACEMENT`. The others go on."""
+
+    register: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """How an `Exchange` ended: the operator's whole answer, or none and why. ``connected``: a connection stood."""
+
+    register: int
+    number: int
+    answer: bytes
+    problem: str = ""
+    connected: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class RetryAsked:
     """A person wants a receipt that was set aside tried again."""
 
@@ -136,6 +219,11 @@ Event = (
     | CommitFailed
     | Performed
     | ShiftCloseAsked
+    | PauseAsked
+    | ResumeAsked
+    | TotalsAsked
+    | DriveReplacementAsked
+    | Exchanged
     | RetryAsked
     | CancelAsked
     | WallClockSet
@@ -171,6 +259,24 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """Carry this message to the operator over a fresh connection, then say `Exchanged` with the same number."""
+
+    register: int
+    number: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The X-report that was asked for under this number, or why there is none."""
+
+    register: int
+    number: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
 class StatusChanged:
     """A receipt has a new public status."""
 
@@ -189,4 +295,4 @@ class RegisterChanged:
     detail: str = ""
 
 
-Effect = Commit | Perform | Reply | StatusChanged | RegisterChanged
+Effect = Commit | Perform | Exchange | Reply | Reported | StatusChanged | RegisterChanged

@@ -9,7 +9,7 @@ from heapq import heappush
 
 from fiscal.engine import states
 from fiscal.engine.config import RegisterFacts
-from fiscal.engine.events import Task
+from fiscal.engine.events import Task, TotalsAsked
 from fiscal.engine.outcomes import Recorded, Seen
 from fiscal.receipt import Receipt
 
@@ -38,6 +38,7 @@ class Entry:
         "recorded_wall_us",
         "refused_by",
         "register",
+        "sent_wall_us",
         "state",
         "told",
         "waiters",
@@ -72,6 +73,7 @@ class Entry:
         self.reason = ""
         self.recorded: Recorded | None = None
         self.recorded_wall_us = 0
+        self.sent_wall_us = 0  # 0 also when it was never seen on its way
         self.confirmed_wall_us = 0
 
     def move(self, event: str) -> None:
@@ -91,10 +93,57 @@ class Doubt:
         self.reissued = False
 
 
+class Replacement:
+    """A drive that is being replaced."""
+
+    __slots__ = ("drive", "step")
+
+    def __init__(self, step: str, drive: str) -> None:
+        self.step = step
+        self.drive = drive  # the old one
+
+
+class Relay:
+    """Documents of a register without a network, on their way to the operator.
+
+    ``connected_us``, ``answered_us``: when a connection to the operator last stood, when he last answered; ``None`` for never.
+    """
+
+    __slots__ = (
+        "answer",
+        "answered_us",
+        "connected_us",
+        "document",
+        "failures",
+        "number",
+        "problem",
+        "retry_at_us",
+        "step",
+        "waits_since_us",
+    )
+
+    def __init__(self) -> None:
+        self.step = states.RELAY_IDLE
+        self.waits_since_us: int | None = None  # something waits to be carried
+        self.number = 0
+        self.document = 0
+        self.answer = b""
+        self.retry_at_us = 0
+        self.failures = 0
+        self.problem = ""
+        self.connected_us: int | None = None
+        self.answered_us: int | None = None
+
+    def move(self, event: str) -> None:
+        """Follow the table; an event the state does not know is a bug."""
+        self.step = states.RELAY[self.step][event]
+
+
 class Station:
     """A register in the engine's care."""
 
     __slots__ = (
+        "asks",
         "available",
         "backlog_us",
         "busy_until_us",
@@ -106,17 +155,22 @@ class Station:
         "detail",
         "doubts",
         "drive",
+        "errand",
         "facts",
         "failures",
         "groups",
         "index",
         "last_document",
         "load",
+        "pause_asked",
         "probe_asked",
         "queue",
+        "relay",
+        "replacement",
         "retry_at_us",
         "seen",
         "seen_us",
+        "service",
         "shift",
         "shift_number",
         "shift_opened_us",
@@ -158,6 +212,16 @@ class Station:
         self.seen_us = 0
         self.credit = 0  # of the weighted policy
         self.unconfirmed: list[Entry] = []  # recorded here, in order, not yet confirmed by the operator
+        self.service = states.IN_SERVICE
+        self.pause_asked = False
+        self.asks: list[TotalsAsked] = []  # X-reports somebody waits for
+        self.replacement: Replacement | None = None
+        self.relay: Relay | None = Relay() if facts.relay else None
+        self.errand = facts.relay  # whether there may be something to do beside receipts
+
+    def note_errands(self) -> None:
+        """Look again whether there may be something to do beside receipts."""
+        self.errand = bool(self.asks) or self.replacement is not None or self.relay is not None
 
     def move(self, event: str) -> None:
         """Follow the table; an event the state does not know is a bug."""

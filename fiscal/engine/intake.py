@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fiscal.engine import events, records, states
-from fiscal.engine.care import Care
 from fiscal.engine.farm import Entry
+from fiscal.engine.relaying import Relaying
 from fiscal.receipt import InvalidReceipt, Receipt, mark, validate
 
 
-class Intake(Care):
+class Intake(Relaying):
     """What the engine does with shops, and with the journal's answers."""
 
     def _submitted(self, event: events.Submitted, now_us: int) -> None:
@@ -45,11 +45,21 @@ class Intake(Care):
                 )
             )
             return
+        limit = self.config.queue_limit
+        if limit and self.backlog >= limit:
+            self._out.append(events.Reply(event.key, False, f"the queue is full: {limit} receipts wait"))
+            return
         deadline_us = now_us + self.config.deadline_us if event.deadline_us is None else event.deadline_us
         self._accept(event.key, event.receipt, event.fingerprint, deadline_us, now_us)
 
+    @property
+    def backlog(self) -> int:
+        """Receipts that no register works on: promised, or on the way to the journal."""
+        return self._dispatch.waiting + self._accepting
+
     def _accept(self, key: str, receipt: Receipt, fingerprint: str, deadline_us: int, now_us: int) -> None:
         self._arrivals += 1
+        self._accepting += 1
         wall_us = now_us + self._wall_offset_us
         entry = Entry(key, self._arrivals, fingerprint, receipt, mark(key), deadline_us, wall_us)
         entry.group = self._dispatch.group(receipt)
@@ -64,6 +74,7 @@ class Intake(Care):
 
     def _accepted(self, entry: Entry, now_us: int) -> None:
         entry.move("committed")
+        self._accepting -= 1
         for _ in range(entry.waiters):
             self._out.append(events.Reply(entry.key, True))
         self._out.append(events.StatusChanged(entry.key, states.QUEUED))
@@ -90,6 +101,7 @@ class Intake(Care):
         for record in written:
             if isinstance(record, records.Accepted) and self._entries[record.key].waiters:
                 entry = self._entries.pop(record.key)
+                self._accepting -= 1
                 waiting = [step for step in waiting if step[1][:1] != (entry,)]
                 for _ in range(entry.waiters):
                     self._out.append(events.Reply(record.key, False, f"journal: {event.reason}"))

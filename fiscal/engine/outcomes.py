@@ -40,13 +40,48 @@ class ShiftOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class Turnover:
+    """What a shift took of one settlement type: how many receipts, their sum, and how it was paid."""
+
+    count: int = 0
+    total_kop: int = 0
+    cash_kop: int = 0
+    cashless_kop: int = 0
+    prepaid_kop: int = 0
+    credit_kop: int = 0
+    provision_kop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftTotals:
+    """An X-report: the totals of the shift as the register itself counts them.
+
+    ``turnovers`` and ``running_kop`` by settlement type (sale, sale return, purchase, purchase return); the running totals are never reset.
+    """
+
+    shift: int
+    turnovers: tuple[Turnover, Turnover, Turnover, Turnover]
+    drawer_kop: int
+    running_kop: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class ShiftClosed:
-    """A Z-report. Sums by settlement type (sale, sale return, purchase, purchase return); ``None`` when they could not be read any more."""
+    """A Z-report. Sums by settlement type (sale, sale return, purchase, purchase return); ``None`` when they could not be read any more.
+
+    ``details`` were read just before the shift was closed. ``sign`` and ``time_s`` are those of the report's own document;
+    ``first_document`` is the report of opening; zero or empty where the register does not say.
+    """
 
     shift: int
     document: int
     receipts: int = 0
     totals_kop: tuple[int, int, int, int] | None = None
+    details: ShiftTotals | None = None
+    first_document: int = 0
+    sign: int = 0
+    time_s: int = 0
+    drive: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +114,11 @@ class Seen:
     model: str = ""
     serial: str = ""
     registration: str = ""  # RNM
+    connected: bool | None = None  # its own connection to the operator stands; None: it cannot say
+    awaiting: int = 0  # the document that was sent and whose confirmation is awaited, 0 when none
+    unsent_since_s: int = 0  # when the first unsent document was made (its own clock), 0 when none
+    valid_until_s: int = 0  # when the drive's life ends, 0 when it does not say
+    cover_closed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +127,37 @@ class Found:
 
     recorded: Recorded | None
     last_document: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRead:
+    """What the drive has for the operator: the message of its oldest unconfirmed document, empty when nothing waits."""
+
+    message: bytes
+    document: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTaken:
+    """The drive has accepted the operator's confirmation of this document."""
+
+    document: int
+
+
+@dataclass(frozen=True, slots=True)
+class DriveClosed:
+    """The drive made its last document (form 6): from now on it only sends."""
+
+    document: int
+    drive: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriveRegistered:
+    """A new drive made its first document (form 11): it is in fiscal mode."""
+
+    document: int
+    drive: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +177,21 @@ class Unknown:
     reason: str
 
 
-Outcome = Recorded | ShiftOpened | ShiftClosed | ClockSet | Seen | Found | Refused | Unknown
+Outcome = (
+    Recorded
+    | ShiftOpened
+    | ShiftClosed
+    | ShiftTotals
+    | ClockSet
+    | Seen
+    | Found
+    | MessageRead
+    | AnswerTaken
+    | DriveClosed
+    | DriveRegistered
+    | Refused
+    | Unknown
+)
 
 
 def reason_of(outcome: Outcome) -> str:

@@ -75,6 +75,8 @@ class Printing(Intake):
         entry.recorded_wall_us = now_us + self._wall_offset_us
         station.last_document = recorded.document
         station.drive = recorded.drive
+        if station.relay is not None:
+            self._relay_asked(station, now_us)
         if station.shift != states.SHIFT_OPEN:
             opened_us = station.shift_opened_us
             if opened_us is None or recorded.shift != station.shift_number:

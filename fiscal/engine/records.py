@@ -109,6 +109,17 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """The documents of this drive up to and including this one were on their way to the operator."""
+
+    kind: ClassVar[str] = "sent"
+    register: str
+    drive: str
+    document: int
+    sent_wall_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmed:
     """The operator has every document of this drive up to and including this one."""
 
@@ -131,6 +142,46 @@ class ShiftEnded:
     receipts: int
     totals_kop: tuple[int, ...]  # by settlement type; empty when they could not be read
     ended_wall_us: int
+    # what came in 0.2.0; zero or empty where the register did not say
+    turnovers_kop: tuple[
+        int, ...
+    ] = ()  # count, total, cash, cashless, prepaid, credit, provision of each settlement type
+    drawer_kop: int = 0
+    running_kop: tuple[int, ...] = ()  # by settlement type, never reset
+    first_document: int = 0
+    sign: int = 0
+    time_s: int = 0
+    registration: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A register is out of service, because somebody wants it so."""
+
+    kind: ClassVar[str] = "paused"
+    register: str
+    reason: str
+    wall_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """It may work again."""
+
+    kind: ClassVar[str] = "resumed"
+    register: str
+    wall_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """The replacement of a drive has come to this step (`fiscal.engine.states.REPLACEMENT`). ``drive``: the one that is replaced."""
+
+    kind: ClassVar[str] = "replacement"
+    register: str
+    step: str
+    drive: str
+    wall_us: int
 
 
 Record = (
@@ -143,8 +194,12 @@ Record = (
     | Orphaned
     | Retried
     | Cancelled
+    | Sent
     | Confirmed
     | ShiftEnded
+    | Paused
+    | Resumed
+    | Replacement
 )
 KINDS: dict[str, type[Record]] = {
     record.kind: record
@@ -158,7 +213,11 @@ KINDS: dict[str, type[Record]] = {
         Orphaned,
         Retried,
         Cancelled,
+        Sent,
         Confirmed,
         ShiftEnded,
+        Paused,
+        Resumed,
+        Replacement,
     )
 }

@@ -15,7 +15,7 @@ from typing import Any
 from fiscal.engine import records, states
 from fiscal.engine.config import EngineConfig
 from fiscal.engine.dispatch import Dispatch
-from fiscal.engine.farm import Doubt, Entry, Station
+from fiscal.engine.farm import Doubt, Entry, Replacement, Station
 from fiscal.receipt import mark
 
 
@@ -42,7 +42,11 @@ class Rebuilt:
             records.Orphaned: self._orphaned,
             records.Retried: self._retried,
             records.Cancelled: self._cancelled,
+            records.Sent: self._sent,
             records.Confirmed: self._confirmed,
+            records.Paused: self._paused,
+            records.Resumed: self._resumed,
+            records.Replacement: self._replacement,
             records.ShiftEnded: self._shift_ended,
         }
         for record in history:
@@ -126,6 +130,37 @@ class Rebuilt:
         self._made_nothing(record.key, entry.attempt)
         entry.state = states.CANCELLED
         entry.reason = record.reason
+
+    def _sent(self, record: records.Sent) -> None:
+        station = self._stations.get(record.register)
+        for entry in station.unconfirmed if station else ():
+            recorded = entry.recorded
+            if recorded and recorded.drive == record.drive and recorded.document <= record.document:
+                entry.state = states.SENT
+                entry.sent_wall_us = entry.sent_wall_us or record.sent_wall_us
+
+    def _paused(self, record: records.Paused) -> None:
+        station = self._stations.get(record.register)
+        if station is not None:
+            station.service = states.PAUSED
+            station.detail = record.reason
+
+    def _resumed(self, record: records.Resumed) -> None:
+        station = self._stations.get(record.register)
+        if station is not None:
+            station.service = states.IN_SERVICE
+            station.detail = ""
+
+    def _replacement(self, record: records.Replacement) -> None:
+        station = self._stations.get(record.register)
+        if station is None:
+            return
+        if record.step == states.REPLACED:
+            station.service, station.replacement = states.IN_SERVICE, None
+        else:
+            step = next(step for step in states.REPLACEMENT if step == record.step)
+            station.service, station.replacement = states.REPLACING, Replacement(step, record.drive)
+        station.note_errands()
 
     def _confirmed(self, record: records.Confirmed) -> None:
         station = self._stations.get(record.register)

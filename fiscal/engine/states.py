@@ -13,6 +13,7 @@ ASSIGNED = "assigned"  # the attempt is on the way to the journal
 PRINTING = "printing"  # a register works on it
 IN_DOUBT = "in_doubt"  # the line died after a byte that may have mattered; the drive will be asked
 RECORDED = "recorded"  # a fiscal document exists
+SENT = "sent"  # the document is on its way to the operator, his confirmation is awaited
 CONFIRMED = "confirmed"  # the operator has the document
 SET_ASIDE = "set_aside"  # impossible; a person must look
 CANCELLED = "cancelled"  # taken back before any register saw it
@@ -28,7 +29,8 @@ RECEIPT: dict[str, dict[str, str]] = {
         "unknown": IN_DOUBT,
     },
     IN_DOUBT: {"found": RECORDED, "not_found": QUEUED, "reissue": QUEUED, "unknown": IN_DOUBT},
-    RECORDED: {"confirmed": CONFIRMED},
+    RECORDED: {"sent": SENT, "confirmed": CONFIRMED},
+    SENT: {"confirmed": CONFIRMED},
     SET_ASIDE: {"retry": QUEUED, "found": RECORDED},
     CANCELLED: {},
     CONFIRMED: {},
@@ -42,17 +44,63 @@ BUSY = "busy"  # works on a receipt
 CLOSING = "closing"  # makes its Z-report: deaf
 ASKING = "asking"  # its drive is asked about an attempt in doubt
 SETTING = "setting"  # its clock is being set
+SERVING = "serving"  # does something beside receipts: totals, messages for the operator, a drive's beginning and end
 DOWN = "down"  # failed; asked again later
 
 REGISTER: dict[str, dict[str, str]] = {
     UNSEEN: {"probe": PROBING, "ask": ASKING},
     PROBING: {"well": READY, "ill": DOWN},
-    READY: {"perform": BUSY, "close": CLOSING, "probe": PROBING, "set_clock": SETTING},
+    READY: {"perform": BUSY, "close": CLOSING, "probe": PROBING, "set_clock": SETTING, "serve": SERVING},
     BUSY: {"done": READY, "failed": DOWN},
     CLOSING: {"done": READY, "failed": DOWN},
     SETTING: {"done": READY, "failed": DOWN},
+    SERVING: {"done": READY, "failed": DOWN},
     ASKING: {"done": READY, "failed": DOWN, "ask": ASKING},
     DOWN: {"probe": PROBING, "ask": ASKING},
+}
+
+# Whether a register may be given receipts at all. Apart from what it is doing: a register that is out of service is still asked how it is.
+IN_SERVICE = "in_service"
+PAUSED = "paused"  # a person, or a plan, wants it for something else
+REPLACING = "replacing"  # it gets a new drive
+
+SERVICE: dict[str, dict[str, str]] = {
+    IN_SERVICE: {"pause": PAUSED, "replace": REPLACING},
+    PAUSED: {"resume": IN_SERVICE, "replace": REPLACING},
+    REPLACING: {"replaced": IN_SERVICE},
+}
+
+# The replacement of a drive, step by step. What the register says when asked decides whether a step is over, so that a person may do a
+# step by hand, and a crash in the middle loses nothing.
+CLOSING_SHIFT = "closing_shift"
+CLOSING_DRIVE = "closing_drive"  # its last document is made
+DRAINING = "draining"  # the operator must have everything
+WAITING_FOR_DRIVE = "waiting_for_drive"  # a person puts the new one in
+REGISTERING = "registering"  # its first document is made
+REPLACED = "replaced"
+
+REPLACEMENT: dict[str, dict[str, str]] = {
+    CLOSING_SHIFT: {"shift_closed": CLOSING_DRIVE},
+    CLOSING_DRIVE: {"drive_closed": DRAINING},
+    DRAINING: {"drained": WAITING_FOR_DRIVE},
+    WAITING_FOR_DRIVE: {"put_in": REGISTERING, "registered": REPLACED},
+    REGISTERING: {"registered": REPLACED},
+    REPLACED: {},
+}
+
+# A message on its way from a drive to the operator, carried by the engine.
+RELAY_IDLE = "idle"
+RELAY_READING = "reading"
+RELAY_CARRYING = "carrying"  # the operator is awaited; the register is free
+RELAY_ANSWERED = "answered"  # the answer waits for the register
+RELAY_WRITING = "writing"
+
+RELAY: dict[str, dict[str, str]] = {
+    RELAY_IDLE: {"read": RELAY_READING},
+    RELAY_READING: {"message": RELAY_CARRYING, "nothing": RELAY_IDLE, "failed": RELAY_IDLE},
+    RELAY_CARRYING: {"answer": RELAY_ANSWERED, "no_answer": RELAY_IDLE},
+    RELAY_ANSWERED: {"write": RELAY_WRITING},
+    RELAY_WRITING: {"taken": RELAY_IDLE, "refused": RELAY_IDLE, "failed": RELAY_IDLE},
 }
 
 # The shift of a register, as far as the engine knows. "seen_..." is what the register itself said when asked.

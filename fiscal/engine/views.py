@@ -24,6 +24,17 @@ class ReceiptView:
     recorded: Recorded | None
     recorded_wall_us: int
     confirmed_wall_us: int
+    sent_wall_us: int = 0  # 0 also when the document was never seen on its way
+
+
+@dataclass(frozen=True, slots=True)
+class RelayView:
+    """How it goes with the documents the engine carries for a register: the network and the operator are two facts. Times 0 for never."""
+
+    step: str
+    connected_wall_us: int
+    answered_wall_us: int
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +55,6 @@ class RegisterView:
     drive: str
     seen: Seen | None
     seen_wall_us: int
+    service: str = "in_service"
+    replacement: str = ""  # the step its drive's replacement has come to
+    relay: RelayView | None = None

@@ -105,6 +105,40 @@ class Driver(Protocol):
 
     def set_clock(self, time_s: int) -> Conversation: ...
 
+    def read_totals(self, paper: bool) -> Conversation: ...
+
+    def read_message(self) -> Conversation: ...
+
+    def write_answer(self, answer: bytes) -> Conversation: ...
+
+    def close_drive(self) -> Conversation: ...
+
+    def register_drive(self) -> Conversation: ...
+
+
+class Unoffered:
+    """What not every register offers: a driver inherits the refusals and replaces those it can do better."""
+
+    def read_totals(self, paper: bool) -> Conversation:
+        return _unoffered("totals of the shift")
+
+    def read_message(self) -> Conversation:
+        return _unoffered("messages for the operator")
+
+    def write_answer(self, answer: bytes) -> Conversation:
+        return _unoffered("the operator's answers")
+
+    def close_drive(self) -> Conversation:
+        return _unoffered("closing the drive")
+
+    def register_drive(self) -> Conversation:
+        return _unoffered("registering a new drive")
+
+
+def _unoffered(what: str) -> Conversation:
+    yield from ()
+    return Refused("unoffered", f"this register does not offer {what} to its host", Blame.REGISTER)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

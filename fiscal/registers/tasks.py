@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fiscal.engine.events import CloseShift, Find, Fiscalize, OpenShift, Probe, SetClock, Task
+from fiscal.engine.events import (
+    CloseDrive,
+    CloseShift,
+    Find,
+    Fiscalize,
+    OpenShift,
+    Probe,
+    ReadMessage,
+    ReadTotals,
+    RegisterDrive,
+    SetClock,
+    Task,
+    WriteAnswer,
+)
 from fiscal.registers.conversation import Conversation, Driver
 
 START: dict[type[Task], Callable[[Driver, Any, int], Conversation]] = {
@@ -15,6 +28,11 @@ START: dict[type[Task], Callable[[Driver, Any, int], Conversation]] = {
     CloseShift: lambda driver, task, wall_s: driver.close_shift(),
     Probe: lambda driver, task, wall_s: driver.probe(),
     SetClock: lambda driver, task, wall_s: driver.set_clock(wall_s),
+    ReadTotals: lambda driver, task, wall_s: driver.read_totals(task.paper),
+    ReadMessage: lambda driver, task, wall_s: driver.read_message(),
+    WriteAnswer: lambda driver, task, wall_s: driver.write_answer(task.answer),
+    CloseDrive: lambda driver, task, wall_s: driver.close_drive(),
+    RegisterDrive: lambda driver, task, wall_s: driver.register_drive(),
 }
 
 

@@ -60,7 +60,8 @@ def test_a_receipt_is_in_doubt_until_the_drive_was_asked() -> None:
 
 
 def test_nothing_leads_away_from_a_document() -> None:
-    assert states.RECEIPT[states.RECORDED] == {"confirmed": states.CONFIRMED}
+    assert states.RECEIPT[states.RECORDED] == {"sent": states.SENT, "confirmed": states.CONFIRMED}
+    assert states.RECEIPT[states.SENT] == {"confirmed": states.CONFIRMED}
 
 
 def test_an_event_that_a_state_does_not_know_raises() -> None:

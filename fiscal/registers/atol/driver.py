@@ -33,7 +33,7 @@ from fiscal.registers.atol.errors import EXTENDED_BYTE, error, refusal
 from fiscal.registers.atol.receipts import Facts, Unfit, requests_of
 from fiscal.registers.atol.talk import RegisterError, Steps, Talk
 from fiscal.registers.atol.talk_v2 import SessionTalk
-from fiscal.registers.conversation import Conversation, LineLost, Settings
+from fiscal.registers.conversation import Conversation, LineLost, Settings, Unoffered
 
 __all__ = ["AtolDriver"]
 
@@ -92,7 +92,7 @@ _SUM_ORDER = (0, 2, 1, 3)
 _Talk = Talk | SessionTalk
 
 
-class AtolDriver:
+class AtolDriver(Unoffered):
     """Drives one register. Between conversations it remembers facts only: number of the drive, model, registration,
     and where the count of packets is."""
 

@@ -25,7 +25,7 @@ from fiscal.engine.outcomes import (
     Unknown,
 )
 from fiscal.receipt import Receipt
-from fiscal.registers.conversation import Conversation, LineLost, Settings
+from fiscal.registers.conversation import Conversation, LineLost, Settings, Unoffered
 from fiscal.registers.shtrih import documents
 from fiscal.registers.shtrih.clock import date_and_time, seconds
 from fiscal.registers.shtrih.commands import COMMANDS
@@ -80,7 +80,7 @@ _REPORT_LIMIT_US = 2_400_000_000
 _PRINTING = (17, 1, 7)  # table, row, field: 0 print, 1 skip one document, 2 never print
 
 
-class ShtrihDriver:
+class ShtrihDriver(Unoffered):
     """Drives one register over one transport: ``v1``, ``v2`` or ``plain``, as the register is set up.
 
     Between conversations it remembers facts only: number of the drive, model, registration.
