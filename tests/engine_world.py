@@ -48,6 +48,8 @@ class World:
         # how the host behaves
         self.commit_us = 1_000
         self.receipt_us = SECOND
+        self.operator_us = 200_000  # until the operator answers
+        self.operator_answers = True
         self.strict = True  # after a failed commit all that were asked for meanwhile fail, too
         self.disk_full = False
         self.commit_failure_share = 0.0
@@ -65,6 +67,8 @@ class World:
         self.replies: list[events.Reply] = []
         self.statuses: list[tuple[int, events.StatusChanged]] = []
         self.changes: list[tuple[int, events.RegisterChanged]] = []
+        self.exchanges: list[tuple[int, events.Exchange]] = []
+        self.reports: list[tuple[int, events.Reported]] = []
         self.promised: set[str] = set()
         self.asked: dict[str, Receipt] = {}
         self.unanswered: dict[str, int | None] = {}
@@ -211,6 +215,8 @@ class World:
             )
             assert task.key not in self._documented, f"{task.key} is attempted again after it was documented"
             assert may_serve(register.facts, task.receipt), f"{task.key} may not go to {register.facts.name}"
+            view = self.engine.registers()[effect.register] if self.engine is not None else None
+            assert view is None or view.service == states.IN_SERVICE, f"{task.key} goes to one out of service"
             if self.config.in_doubt == "wait":
                 assert not self.documents(task.key), f"{task.key} already has {self.documents(task.key)}"
         self._work[effect.register] = _Task(effect.number, task, self._fate(register, task))
@@ -254,12 +260,35 @@ class World:
         elif effect.status == states.CONFIRMED:
             register = self.registers[effect.register]
             documents = [d for d in register.documents if d.mark == mark(key)]
-            assert documents and documents[-1].number <= register.confirmed, (
+            in_old = any(d.mark == mark(key) for _, old in register.old_drives for d in old)
+            assert in_old or (documents and documents[-1].number <= register.confirmed), (
                 f"{key} is called confirmed, but the operator does not have it"
             )
 
     def _change(self, effect: events.RegisterChanged) -> None:
         self.changes.append((self.now, effect))
+
+    def _exchange(self, effect: events.Exchange) -> None:
+        self.exchanges.append((self.now, effect))
+        self.at(self.now + self.operator_us, self._exchanged, self._life, effect)
+
+    def _exchanged(self, life: int, effect: events.Exchange) -> None:
+        if life == self._life:
+            answer = self.registers[effect.register].answer(effect.data) if self.operator_answers else b""
+            self.deliver(
+                events.Exchanged(effect.register, effect.number, answer, "" if answer else "silence")
+            )
+
+    def _reported(self, effect: events.Reported) -> None:
+        self.reports.append((self.now, effect))
+
+    def put_in_when_asked(self, index: int, drive: str) -> None:
+        """A person looks every ten seconds whether the old drive is done, and then puts the new one in."""
+        waits = states.WAITING_FOR_DRIVE
+        if self.engine is not None and self.engine.registers()[index].replacement == waits:
+            self.registers[index].put_in(drive)
+            return
+        self.at(self.now + 10 * SECOND, self.put_in_when_asked, index, drive)
 
     # --- death and resurrection --------------------------------------------------------------------------------------
 
@@ -332,7 +361,7 @@ class World:
     def documents(self, key: str) -> list[tuple[str, Document]]:
         """Every document of this receipt in any drive."""
         text = mark(key)
-        return [(r.facts.name, d) for r in self.registers for d in r.documents if d.mark == text]
+        return [(r.facts.name, d) for r in self.registers for d in r.all_documents() if d.mark == text]
 
     def known(self) -> list[str]:
         return list(self.engine.keys()) if self.engine is not None else []
@@ -372,7 +401,7 @@ class World:
         held: Counter[str] = Counter()
         for register in self.registers:
             assert [d.number for d in register.documents] == list(range(1, len(register.documents) + 1))
-            held.update(d.mark for d in register.documents if d.kind == "receipt")
+            held.update(d.mark for d in register.all_documents() if d.kind == "receipt")
         orphans: Counter[str] = Counter()
         for orphan in self.history(records.Orphaned):
             orphans[orphan.key] += 1
@@ -381,7 +410,7 @@ class World:
             state = self.state(key)
             assert state in states.RECEIPT
             count = held.pop(mark(key), 0) - orphans[key]
-            wanted = 1 if state in (states.RECORDED, states.CONFIRMED) else 0
+            wanted = 1 if state in (states.RECORDED, states.SENT, states.CONFIRMED) else 0
             if state in _MOVING:
                 continue
             assert count == wanted, f"{key} is {state} and has {count} documents: {self.documents(key)}"
@@ -413,4 +442,6 @@ _ACT: dict[type[Any], Any] = {
     events.Reply: World._reply,
     events.StatusChanged: World._status,
     events.RegisterChanged: World._change,
+    events.Exchange: World._exchange,
+    events.Reported: World._reported,
 }

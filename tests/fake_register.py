@@ -14,15 +14,21 @@ from typing import Any
 from fiscal.engine import events
 from fiscal.engine.config import EngineConfig, RegisterFacts
 from fiscal.engine.outcomes import (
+    AnswerTaken,
     Blame,
     ClockSet,
+    DriveClosed,
+    DriveRegistered,
     Found,
+    MessageRead,
     Outcome,
     Recorded,
     Refused,
     Seen,
     ShiftClosed,
     ShiftState,
+    ShiftTotals,
+    Turnover,
     Unknown,
 )
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat
@@ -78,7 +84,7 @@ class Document:
     """What a drive holds: a receipt (with its mark) or a report."""
 
     number: int
-    kind: str  # receipt, open, close
+    kind: str  # receipt, open, close; the drive's first and last: registered, closed
     mark: str
     type: int
     total_kop: int
@@ -101,15 +107,30 @@ class FakeRegister:
     confirmed: int = 0  # the operator has the documents up to this one
     operator: bool = True
     accepts_clock: bool = True
+    old_drives: list[tuple[str, list[Document]]] = field(default_factory=list)
     script: dict[type[Any], deque[str]] = field(default_factory=lambda: defaultdict(deque))
     """Fates of the coming tasks by type; when there is none, the task is done."""
 
     def add(self, kind: str, text: str = "", type_: int = 0, total_kop: int = 0) -> Document:
         document = Document(len(self.documents) + 1, kind, text, type_, total_kop, self.shift)
         self.documents.append(document)
-        if self.operator:
+        if self.operator and not self.facts.relay:
             self.confirmed = document.number
         return document
+
+    def put_in(self, drive: str) -> None:
+        """A person takes the drive out and puts a new one in."""
+        assert self.phase == 7 and self.confirmed == len(self.documents), "the old drive is not done yet"
+        self.old_drives.append((self.drive, self.documents))
+        self.drive, self.documents, self.confirmed, self.phase, self.shift = drive, [], 0, 1, 0
+
+    def all_documents(self) -> list[Document]:
+        """Of every drive it ever had."""
+        return [d for _, documents in self.old_drives for d in documents] + self.documents
+
+    def answer(self, message: bytes) -> bytes:
+        """The operator's answer to a message of this register."""
+        return message + b" taken"
 
     def shift_state(self, now_us: int) -> ShiftState:
         if self.opened_us is None:
@@ -138,7 +159,7 @@ class FakeRegister:
 
     def talk_to_operator(self, on: bool) -> None:
         self.operator = on
-        if on:
+        if on and not self.facts.relay:
             self.confirmed = len(self.documents)
 
     def outcome(
@@ -188,6 +209,8 @@ class FakeRegister:
                 return Refused("fake:CD", "the clock cannot go back", Blame.REGISTER)
             self.clock_ahead_s = 0
             return ClockSet(wall_us // SECOND)
+        if type(task) in _BESIDE:
+            return _BESIDE[type(task)](self, task)
         unsent = len(self.documents) - self.confirmed
         return Seen(
             shift,
@@ -201,3 +224,50 @@ class FakeRegister:
             self.paper,
             time_s,
         )
+
+    # --- beside receipts ---------------------------------------------------------------------------------------------
+
+    def _totals(self, task: events.ReadTotals) -> Outcome:
+        turnovers = []
+        for kind in range(1, 5):
+            mine = [
+                d.total_kop
+                for d in self.documents
+                if (d.kind, d.shift, d.type) == ("receipt", self.shift, kind)
+            ]
+            turnovers.append(Turnover(len(mine), sum(mine), cashless_kop=sum(mine)))
+        a, b, c, d = turnovers
+        return ShiftTotals(self.shift, (a, b, c, d), 0, (a.total_kop, b.total_kop, c.total_kop, d.total_kop))
+
+    def _message(self, task: events.ReadMessage) -> Outcome:
+        if self.confirmed == len(self.documents):
+            return MessageRead(b"")
+        number = self.confirmed + 1
+        return MessageRead(f"{self.drive} {number}".encode(), number)
+
+    def _take(self, task: events.WriteAnswer) -> Outcome:
+        if task.answer != self.answer(f"{self.drive} {self.confirmed + 1}".encode()):
+            return Refused("fake:20", "not the answer to what was shown", Blame.REGISTER)
+        self.confirmed += 1
+        return AnswerTaken(self.confirmed)
+
+    def _close_drive(self, task: events.CloseDrive) -> Outcome:
+        if self.opened_us is not None or self.phase != 3:
+            return Refused("fake:2", "wrong state of the drive", Blame.REGISTER)
+        self.phase = 7
+        return DriveClosed(self.add("closed").number, self.drive)
+
+    def _register_drive(self, task: events.RegisterDrive) -> Outcome:
+        if self.phase != 1:
+            return Refused("fake:2", "wrong state of the drive", Blame.REGISTER)
+        self.phase = 3
+        return DriveRegistered(self.add("registered").number, self.drive)
+
+
+_BESIDE: dict[type[Any], Any] = {
+    events.ReadTotals: FakeRegister._totals,
+    events.ReadMessage: FakeRegister._message,
+    events.WriteAnswer: FakeRegister._take,
+    events.CloseDrive: FakeRegister._close_drive,
+    events.RegisterDrive: FakeRegister._register_drive,
+}

@@ -79,8 +79,8 @@ class Care(Core):
                 )
 
     def _errand(self, station: Station, idle: bool, now_us: int) -> bool:
-        """Let it do something beside receipts, if there is something. ``idle``: no receipt waits for it now."""
-        return any(errand(station, idle, now_us) for errand in self._errands)
+        """Let it do something beside receipts; whether it is busy now. ``idle``: no receipt waits for it."""
+        return any(errand(station, idle, now_us) for errand in self._errands) or station.state != states.READY
 
     def _serve(self, station: Station, task: events.Task, detail: str, now_us: int) -> None:
         self._tell_move(station, "serve", detail, now_us)

@@ -8,7 +8,7 @@ itself when it is asked, never by what was sent to it: a step may be done by han
 from __future__ import annotations
 
 from fiscal.engine import events, records, states
-from fiscal.engine.care import FISCAL_MODE, Care
+from fiscal.engine.care import Care
 from fiscal.engine.farm import Replacement, Station
 from fiscal.engine.outcomes import (
     Blame,
@@ -92,14 +92,19 @@ class Service(Care):
 
     def _replacement_asked(self, event: events.DriveReplacementAsked, now_us: int) -> None:
         station = self._stations[event.register]
-        if station.replacement is not None:
-            return
-        station.pause_asked = False
-        station.replacement = Replacement(states.CLOSING_SHIFT, station.drive)
-        station.note_errands()
-        self._note_step(station, now_us)
-        self._serve_not(station, "replace", "its drive is being replaced", now_us)
-        self._next(station, now_us)
+        if station.replacement is None:
+            # a drive cannot be opened again: that this is wanted is durable before anything is done about it
+            wall_us = now_us + self._wall_offset_us
+            begin = records.Replacement(station.facts.name, states.CLOSING_SHIFT, station.drive, wall_us)
+            self._write(begin, self._replacement_begins, station)
+
+    def _replacement_begins(self, station: Station, now_us: int) -> None:
+        if station.replacement is None:
+            station.pause_asked = False
+            station.replacement = Replacement(states.CLOSING_SHIFT, station.drive)
+            station.note_errands()
+            self._serve_not(station, "replace", "its drive is being replaced", now_us)
+            self._next(station, now_us)
 
     def _replacement_due(self, station: Station, idle: bool, now_us: int) -> bool:
         """Go as far as the register's own words allow. Returns whether it was given something to do."""
@@ -107,8 +112,19 @@ class Service(Care):
             seen = station.seen
             if seen is None:
                 return False
+            if not replacement.drive:
+                replacement.drive = seen.drive
             step = replacement.step
-            if step == states.CLOSING_SHIFT:
+            if step == states.REGISTERING:
+                if seen.phase == READY_TO_REGISTER:
+                    self._serve(station, events.RegisterDrive(), "registering the new drive", now_us)
+                    return True
+                self._step(station, "registered", now_us)
+            elif seen.phase == READY_TO_REGISTER:
+                self._step(station, "put_in", now_us)
+            elif seen.drive != replacement.drive:
+                self._step(station, "registered", now_us)
+            elif step == states.CLOSING_SHIFT:
                 if station.shift in (states.SHIFT_OPEN, states.SHIFT_EXPIRED):
                     self._close(station, now_us)
                     return True
@@ -120,41 +136,24 @@ class Service(Care):
                     self._serve(station, events.CloseDrive(), "closing the drive", now_us)
                     return True
                 self._step(station, "drive_closed", now_us)
-            elif step == states.DRAINING:
-                if seen.unsent or station.unconfirmed:
-                    return False
-                self._step(station, "drained", now_us)
-            elif step == states.WAITING_FOR_DRIVE:
-                if seen.drive == replacement.drive or seen.phase not in (READY_TO_REGISTER, FISCAL_MODE):
-                    return False
-                self._step(station, "put_in" if seen.phase == READY_TO_REGISTER else "registered", now_us)
-            elif seen.phase == READY_TO_REGISTER:
-                self._serve(station, events.RegisterDrive(), "registering the new drive", now_us)
-                return True
+            elif step == states.WAITING_FOR_DRIVE or seen.unsent or station.unconfirmed:
+                return False
             else:
-                self._step(station, "registered", now_us)
+                self._step(station, "drained", now_us)
         return False
 
     def _step(self, station: Station, event: str, now_us: int) -> None:
         replacement = station.replacement
         assert replacement is not None
         replacement.step = states.REPLACEMENT[replacement.step][event]
-        self._note_step(station, now_us)
+        wall_us = now_us + self._wall_offset_us
+        self._write(records.Replacement(station.facts.name, replacement.step, replacement.drive, wall_us))
         if replacement.step == states.REPLACED:
             station.replacement = None
             station.note_errands()
             self._serve_again(station, "replaced", now_us)
         else:
             self._out.append(events.RegisterChanged(station.index, station.service, replacement.step))
-
-    def _note_step(self, station: Station, now_us: int) -> None:
-        replacement = station.replacement
-        assert replacement is not None
-        self._write(
-            records.Replacement(
-                station.facts.name, replacement.step, replacement.drive, now_us + self._wall_offset_us
-            )
-        )
 
     def _drive_task_ended(
         self, station: Station, task: events.CloseDrive | events.RegisterDrive, outcome: Outcome, now_us: int

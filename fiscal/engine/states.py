@@ -79,11 +79,12 @@ WAITING_FOR_DRIVE = "waiting_for_drive"  # a person puts the new one in
 REGISTERING = "registering"  # its first document is made
 REPLACED = "replaced"
 
+_NEW_DRIVE = {"put_in": REGISTERING, "registered": REPLACED}  # seen at any step, it is true
 REPLACEMENT: dict[str, dict[str, str]] = {
-    CLOSING_SHIFT: {"shift_closed": CLOSING_DRIVE},
-    CLOSING_DRIVE: {"drive_closed": DRAINING},
-    DRAINING: {"drained": WAITING_FOR_DRIVE},
-    WAITING_FOR_DRIVE: {"put_in": REGISTERING, "registered": REPLACED},
+    CLOSING_SHIFT: {"shift_closed": CLOSING_DRIVE, **_NEW_DRIVE},
+    CLOSING_DRIVE: {"drive_closed": DRAINING, **_NEW_DRIVE},
+    DRAINING: {"drained": WAITING_FOR_DRIVE, **_NEW_DRIVE},
+    WAITING_FOR_DRIVE: _NEW_DRIVE,
     REGISTERING: {"registered": REPLACED},
     REPLACED: {},
 }
