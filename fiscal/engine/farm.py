@@ -165,6 +165,7 @@ class Station:
         "pause_asked",
         "probe_asked",
         "queue",
+        "recording",
         "relay",
         "replacement",
         "retry_at_us",
@@ -212,6 +213,7 @@ class Station:
         self.seen_us = 0
         self.credit = 0  # of the weighted policy
         self.unconfirmed: list[Entry] = []  # recorded here, in order, not yet confirmed by the operator
+        self.recording = 0  # recorded here, on the way to the journal: not among the unconfirmed yet
         self.service = states.IN_SERVICE
         self.pause_asked = False
         self.asks: list[TotalsAsked] = []  # X-reports somebody waits for

@@ -72,6 +72,7 @@ class Printing(Intake):
         """The drive has it: note the fact; the shop is told when the journal has it, too."""
         entry.recorded = recorded
         entry.register = station.index
+        station.recording += 1
         entry.recorded_wall_us = now_us + self._wall_offset_us
         station.last_document = recorded.document
         station.drive = recorded.drive
@@ -90,7 +91,9 @@ class Printing(Intake):
 
     def _recorded(self, entry: Entry, now_us: int) -> None:
         assert entry.recorded is not None
-        self._stations[entry.register].unconfirmed.append(entry)
+        station = self._stations[entry.register]
+        station.recording -= 1
+        station.unconfirmed.append(entry)
         document = str(entry.recorded.document)
         self._out.append(events.StatusChanged(entry.key, states.RECORDED, entry.register, document))
 

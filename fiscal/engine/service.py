@@ -136,7 +136,7 @@ class Service(Care):
                     self._serve(station, events.CloseDrive(), "closing the drive", now_us)
                     return True
                 self._step(station, "drive_closed", now_us)
-            elif step == states.WAITING_FOR_DRIVE or seen.unsent or station.unconfirmed:
+            elif step == states.WAITING_FOR_DRIVE or seen.unsent or station.recording or station.unconfirmed:
                 return False
             else:
                 self._step(station, "drained", now_us)
