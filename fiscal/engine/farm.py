@@ -96,10 +96,11 @@ class Doubt:
 class Replacement:
     """A drive that is being replaced."""
 
-    __slots__ = ("drive", "step")
+    __slots__ = ("drive", "moves", "step")
 
     def __init__(self, step: str, drive: str) -> None:
         self.step = step
+        self.moves = False  # the next step is on the way to the journal
         self.drive = drive  # the old one
 
 

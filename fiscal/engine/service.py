@@ -107,53 +107,54 @@ class Service(Care):
             self._next(station, now_us)
 
     def _replacement_due(self, station: Station, idle: bool, now_us: int) -> bool:
-        """Go as far as the register's own words allow. Returns whether it was given something to do."""
-        while (replacement := station.replacement) is not None:
-            seen = station.seen
-            if seen is None:
-                return False
-            if not replacement.drive:
-                replacement.drive = seen.drive
-            step = replacement.step
-            if step == states.REGISTERING:
-                if seen.phase == READY_TO_REGISTER:
-                    self._serve(station, events.RegisterDrive(), "registering the new drive", now_us)
-                    return True
-                self._step(station, "registered", now_us)
-            elif seen.phase == READY_TO_REGISTER:
-                self._step(station, "put_in", now_us)
-            elif seen.drive != replacement.drive:
-                self._step(station, "registered", now_us)
-            elif step == states.CLOSING_SHIFT:
-                if station.shift in (states.SHIFT_OPEN, states.SHIFT_EXPIRED):
-                    self._close(station, now_us)
-                    return True
-                if station.shift == states.SHIFT_UNKNOWN:
-                    return False
-                self._step(station, "shift_closed", now_us)
-            elif step == states.CLOSING_DRIVE:
-                if seen.phase not in LIFE_OVER:
-                    self._serve(station, events.CloseDrive(), "closing the drive", now_us)
-                    return True
-                self._step(station, "drive_closed", now_us)
-            elif step == states.WAITING_FOR_DRIVE or seen.unsent or station.recording or station.unconfirmed:
-                return False
-            else:
-                self._step(station, "drained", now_us)
+        """Go one step further, if the register's own words allow it. Returns whether it was given something to do."""
+        replacement, seen = station.replacement, station.seen
+        if replacement is None or seen is None or replacement.moves:
+            return False
+        replacement.drive = replacement.drive or seen.drive
+        step = replacement.step
+        if step == states.REGISTERING:
+            if seen.phase == READY_TO_REGISTER:
+                self._serve(station, events.RegisterDrive(), "registering the new drive", now_us)
+                return True
+            self._step(station, replacement, "registered", now_us)
+        elif seen.phase == READY_TO_REGISTER:
+            self._step(station, replacement, "put_in", now_us)
+        elif seen.drive != replacement.drive:
+            self._step(station, replacement, "registered", now_us)
+        elif step == states.CLOSING_SHIFT:
+            if station.shift in (states.SHIFT_OPEN, states.SHIFT_EXPIRED):
+                self._close(station, now_us)
+                return True
+            if station.shift == states.SHIFT_CLOSED:
+                self._step(station, replacement, "shift_closed", now_us)
+        elif step == states.CLOSING_DRIVE:
+            if seen.phase not in LIFE_OVER:
+                self._serve(station, events.CloseDrive(), "closing the drive", now_us)
+                return True
+            self._step(station, replacement, "drive_closed", now_us)
+        elif step == states.DRAINING and not (seen.unsent or station.recording or station.unconfirmed):
+            self._step(station, replacement, "drained", now_us)
         return False
 
-    def _step(self, station: Station, event: str, now_us: int) -> None:
-        replacement = station.replacement
-        assert replacement is not None
-        replacement.step = states.REPLACEMENT[replacement.step][event]
+    def _step(self, station: Station, replacement: Replacement, event: str, now_us: int) -> None:
+        """A person acts on the step he is shown, so the journal has it before; and with it all that led there."""
+        step = states.REPLACEMENT[replacement.step][event]
+        replacement.moves = True
         wall_us = now_us + self._wall_offset_us
-        self._write(records.Replacement(station.facts.name, replacement.step, replacement.drive, wall_us))
-        if replacement.step == states.REPLACED:
+        record = records.Replacement(station.facts.name, step, replacement.drive, wall_us)
+        self._write(record, self._stepped, station, replacement, step)
+
+    def _stepped(self, station: Station, replacement: Replacement, step: str, now_us: int) -> None:
+        replacement.moves = False
+        replacement.step = step
+        if step == states.REPLACED:
             station.replacement = None
             station.note_errands()
             self._serve_again(station, "replaced", now_us)
         else:
-            self._out.append(events.RegisterChanged(station.index, station.service, replacement.step))
+            self._out.append(events.RegisterChanged(station.index, station.service, step))
+            self._next(station, now_us)
 
     def _drive_task_ended(
         self, station: Station, task: events.CloseDrive | events.RegisterDrive, outcome: Outcome, now_us: int
