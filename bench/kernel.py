@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench import kernel_twin
+from bench import kernel_engine
 from fiscal.engine.config import EngineConfig
 
 Ints = npt.NDArray[np.int64]
@@ -176,7 +176,7 @@ class Fates:
         return found
 
 
-def simulate(farm: Farm, traffic: Traffic, service_us: Any, stop_us: int = kernel_twin.NEVER) -> Fates:
+def simulate(farm: Farm, traffic: Traffic, service_us: Any, stop_us: int = kernel_engine.NEVER) -> Fates:
     """Run a farm through a day: exactly what fidelity ``timed`` does on the same traffic and service times, without faults.
 
     ``service_us`` has a row for each class of registers and a column for each receipt. ``stop_us`` cuts the run:
@@ -208,27 +208,20 @@ def simulate(farm: Farm, traffic: Traffic, service_us: Any, stop_us: int = kerne
         "max_age_us": farm.max_age_us,
         "salt": farm.salt,
     }
-    given: dict[str, Any] = {
-        "close_at_us": farm.close_at_us,
+    registers = {
         "base_us": farm.base_us,
         "line_us": farm.line_us,
         "z_us": farm.z_us,
         "weight": farm.weight,
         "spare": farm.spare.astype(np.int64),
-        "may": farm.may.astype(np.int64),
         "service_class": farm.service_class,
+    }
+    receipts = {
         "at_us": traffic.at_us,
         "rank": rank,
         "lines": traffic.lines,
-        "kind": kind,
-        "who": traffic.who,
-        "service_us": service,
+        "who": traffic.who.view(np.int64),
     }
-    order, a = kernel_twin.memory(rules, given, len(farm), len(farm.may), n)
-    if not kernel_twin.live(order, a, stop_us):
-        raise MemoryError("more events at once than there was room for: a bug in the kernel")
-
-    def found(start: int) -> Ints:
-        return a[start : start + n].copy()
-
-    return Fates(found(order.register), found(order.done_us), found(order.told_us))
+    memory, table = kernel_engine.memory(rules, farm.close_at_us, registers, farm.may, receipts, kind)
+    kernel_engine.live(memory, service, stop_us)
+    return Fates(*kernel_engine.fates(table))
