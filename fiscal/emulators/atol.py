@@ -18,6 +18,7 @@ from fiscal.devices import Device
 from fiscal.emulators import (  # noqa: F401  the modules fill HANDLERS
     Output,
     atol_counters,
+    atol_registration,
     atol_sales,
     atol_service,
     atol_shift,
@@ -29,6 +30,7 @@ from fiscal.emulators.atol_receipt import Sale
 from fiscal.emulators.atol_session import SessionLink
 from fiscal.emulators.atol_tables import Tables
 from fiscal.emulators.drive import Drive, DriveError
+from fiscal.emulators.drive_slot import DriveSlot
 from fiscal.ffd.tlv import FfdError, byte, text
 from fiscal.registers.atol.commands import CLOSED, COMMANDS, OPEN, code_of
 from fiscal.registers.atol.layouts import LayoutError
@@ -49,7 +51,12 @@ EXTENDED = 0xEE
 TRANSPORTS: dict[str, type[PacketLink] | type[SessionLink]] = {"v3": PacketLink, "v2": SessionLink}
 
 
-class AtolRegister:
+FOREIGN_DRIVE = 0xD0
+_RECORDS = frozenset((0x9A, 0x92, 0x5A, 0xA6, 0xA7))
+"""Commands that begin a document, or make one."""
+
+
+class AtolRegister(DriveSlot):
     """One register. ``epoch_s`` is its wall clock (as tag 1012 counts) when the host's clock shows 0 microseconds.
 
     ``electronic`` sets it up to record without printing; ``transport`` is "v3" or, for the old platform, "v2";
@@ -194,7 +201,7 @@ class AtolRegister:
 
     @property
     def ffd(self) -> int:
-        registration = self.drive.registration
+        registration = self.registration
         return registration.ffd if registration is not None else 2
 
     @property
@@ -211,7 +218,7 @@ class AtolRegister:
         """The flags of the status answer."""
         drive = self.drive
         return (
-            (0x01 if drive.registration is not None else 0)
+            (0x01 if self.registration is not None else 0)
             | (0x02 if drive.shift_open else 0)
             | 0x04  # the drawer is closed
             | (0x08 if self.paper or not self.prints else 0)
@@ -231,6 +238,13 @@ class AtolRegister:
         """Busy in a submode for so long, counted from the answer."""
         self._busy_until_us = self.now_us + self._reply_us + self._scaled(duration_us)
         self._busy_submode = submode
+
+    def drive_changed(self) -> None:
+        self.receipt = None
+        self.pending_tags = []
+        self.reading = b""
+        self.not_printed = False
+        self.settings_changed()
 
     def settings_changed(self) -> None:
         """Standing fields are made anew."""
@@ -296,6 +310,8 @@ class AtolRegister:
                 raise CommandError(UNFINISHED)
             if not command.modes >> self.mode & 1:
                 raise CommandError(WRONG_MODE)
+            if self.foreign and code in _RECORDS:
+                raise CommandError(FOREIGN_DRIVE)
             wants = command.receipt
             receipt = self.receipt
             if wants is OPEN:

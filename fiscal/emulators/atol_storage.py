@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fiscal.emulators.atol_dispatch import CommandError, handles, reply
+from fiscal.emulators.atol_registration import known_fields
 from fiscal.emulators.drive_documents import fields_of
 from fiscal.ffd.tlv import HEADER, raw
 from fiscal.registers.atol.layouts import KINDS
@@ -85,6 +86,9 @@ def find_document(register: Register, document: int) -> bytes:
         record += bytes((stored.type,)) + min(stored.total_kop, MAX_VALUE).to_bytes(5, "little")
     elif stored.form in (2, 5):
         record += (stored.shift & 0xFFFF).to_bytes(2, "little")
+    elif stored.form in (1, 11) and (known := drive.registration) is not None:
+        record += known.inn.ljust(12).encode("ascii") + known.rnm.ljust(20).encode("ascii")
+        record += bytes((known.taxation, known.mode & 0xFF)) + (b"\1" if stored.form == 11 else b"")
     return _find(stored.form, drive.is_confirmed(document), record)
 
 
@@ -130,11 +134,13 @@ def next_block(register: Register) -> bytes:
 
 @handles(0xE9)
 def read_attribute(register: Register, tag: int, block: int) -> bytes:
-    """A field of the last registration report; tag 1041 and its kin in the head of the document included."""
+    """A field of the last registration report, the head of the document included; with a new drive in it, of what the
+    register remembers."""
     drive = register.drive
-    if not drive.registrations:
-        raise CommandError(NO_DATA)
-    for found, value in fields_of(drive.find(drive.registrations[-1]).tlv):
+    fields = (
+        fields_of(drive.find(drive.registrations[-1]).tlv) if drive.registrations else known_fields(register)
+    )
+    for found, value in fields:
         if found == tag:
             whole = raw(tag, value)
             return bytes((max(1, -(-len(whole) // BLOCK)),)) + whole[block * BLOCK : (block + 1) * BLOCK]

@@ -14,7 +14,14 @@ OFD_CHANNEL = (19, 1, 4)
 _ROWS: dict[int, int] = {2: 1, 3: 30, 6: 20, 9: 1, 10: 1, 12: 16, 13: 6, 15: 1, 19: 1, 20: 1, 21: 1, 22: 1}
 """Rows of each table there is (*assumed* but for 19)."""
 
-_WIDTHS: dict[tuple[int, int], int] = {(3, 2): 32, (6, 1): 48, (12, 1): 24, (19, 1): 64}
+_WIDTHS: dict[tuple[int, int], int] = {
+    (3, 2): 32,
+    (6, 1): 48,
+    (12, 1): 24,
+    (19, 1): 64,
+    (19, 2): 2,
+    (19, 3): 4,
+}
 """Fields wider than a byte (*assumed*)."""
 
 _DEFAULTS: dict[tuple[int, int, int], bytes] = {OFD_CHANNEL: b"\x02"}

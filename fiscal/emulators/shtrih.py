@@ -23,6 +23,7 @@ from fiscal.emulators import (  # noqa: F401  the modules fill HANDLERS
     shtrih_storage,
 )
 from fiscal.emulators.drive import Drive, DriveError
+from fiscal.emulators.drive_slot import DriveSlot
 from fiscal.emulators.shtrih_counters import Counters
 from fiscal.emulators.shtrih_dispatch import HANDLERS, CommandError
 from fiscal.emulators.shtrih_receipt import OpenReceipt
@@ -47,7 +48,14 @@ _MODE_EXPIRED = 3
 _MODE_SHIFT = 2
 
 
-class ShtrihRegister:
+_FOREIGN_DRIVE = 0x02
+_RECORDS = frozenset(
+    (0x41, 0x8D, 0x80, 0x82, 0xE0, 0xFF05, 0xFF0B, 0xFF35, 0xFF37, 0xFF3D, 0xFF41, 0xFF42, 0xFF43, 0xFF46)
+)
+"""Commands that begin a document, or make one."""
+
+
+class ShtrihRegister(DriveSlot):
     """One register. ``epoch_s`` is its wall clock (as tag 1012 counts) when the host's clock shows 0 microseconds.
 
     ``electronic`` sets it up to record without printing; ``stray`` makes its link emit the extra FF of network adapters; ``slow``
@@ -238,7 +246,7 @@ class ShtrihRegister:
 
     @property
     def ffd(self) -> int:
-        registration = self.drive.registration
+        registration = self.registration
         return registration.ffd if registration is not None else 2
 
     # ---- what handlers use ------------------------------------------------------------------------------------------------------
@@ -272,6 +280,11 @@ class ShtrihRegister:
         self._busy_until_us = self.now_us + self._halted_us
         self._halted_us = None
         return True
+
+    def drive_changed(self) -> None:
+        self.receipt = self.correction = self.output = None
+        self.shift_tags = b""
+        self.settings_changed()
 
     def settings_changed(self) -> None:
         """Passwords and standing fields are read again from the tables."""
@@ -343,6 +356,8 @@ class ShtrihRegister:
                 if not modes >> mode & 1:
                     expired = mode == _MODE_EXPIRED and modes >> _MODE_SHIFT & 1
                     raise CommandError(SHIFT_EXPIRED if expired else WRONG_MODE)
+            if self.foreign and code in _RECORDS:
+                raise CommandError(_FOREIGN_DRIVE)
             if command.prints:
                 submode = self.submode
                 if submode:

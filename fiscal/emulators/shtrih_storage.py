@@ -45,7 +45,7 @@ _buffer = reply(0xFF30)
 def fact(register: Register, table: int, field: int) -> int | str | None:
     """Fields of tables 18 and 20 that are no settings but facts of the drive."""
     drive = register.drive
-    registration = drive.registration
+    registration = register.registration
     if table == 18:
         if field == 4:
             return drive.serial

@@ -67,6 +67,8 @@ import pytest  # noqa: E402
 from atol_line import make_register  # noqa: E402
 
 from fiscal.emulators.atol import AtolRegister  # noqa: E402
+from fiscal.emulators.drive import Drive  # noqa: E402
+from fiscal.emulators.drive_profile import Phase  # noqa: E402
 from fiscal.ffd.tlv import decode_text, walk  # noqa: E402
 from fiscal.live.emulated import EmulatedRegister, TcpEndpoint  # noqa: E402
 
@@ -366,3 +368,63 @@ def test_what_the_register_refuses_arrives_as_the_drivers_own_errors(vendor: Hos
     assert vendor.task("sell", **receipt(goods()))[0] == 44, "no paper"
     vendor.register.paper_in(0)
     vendor.done("sell", **receipt(goods()))
+
+
+# ---- the end of a drive's life, and the next drive ----------------------------------------------------------------------------------
+
+
+def requisites(**device: Any) -> dict[str, Any]:
+    return {
+        "operator": CASHIER,
+        "organization": {
+            "name": "ООО Ромашка",
+            "vatin": "7701234567",
+            "email": "shop@example.org",
+            "taxationTypes": ["osn", "usnIncome"],
+            "address": "Москва",
+        },
+        "device": {
+            "paymentsAddress": "shop.example",
+            "fnsUrl": "www.nalog.gov.ru",
+            "registrationNumber": "0000000000012345",
+            "offlineMode": False,
+            "internet": True,
+            "ofdChannel": "ethernet",
+            "ffdVersion": "1.05",
+            **device,
+        },
+        "ofd": {"name": "ОФД", "vatin": "7704211201", "host": "ofd.example", "port": 7777, "dns": "0.0.0.0"},
+    }
+
+
+def test_the_vendor_s_driver_closes_a_drive_and_registers_the_next(vendor: Host) -> None:
+    old = vendor.register.drive
+    code, _ = vendor.task("fnChange", **requisites())
+    assert code != 0, "the drive in it is still in fiscal mode"
+    closed = vendor.done("closeArchive", operator=CASHIER)["fiscalParams"]
+    assert closed["fiscalDocumentNumber"] == old.last_document == 2
+    assert int(closed["fiscalDocumentSign"]) == old.find(2).sign
+    assert old.find(2).form == 6
+    while old.head is not None:
+        old.confirm(old.head.document, vendor.register.now_s)
+    vendor.register.power_off(0)
+    vendor.register.put_in(Drive("9999078900009999", phase=int(Phase.READY)))
+    vendor.register.power_on(0)
+    assert vendor.done("getFnInfo")["fnInfo"]["livePhase"] == "configured"
+    assert vendor.task("openShift", operator=CASHIER)[0] == 117, "the new drive is not registered yet"
+    changed = vendor.done("fnChange", **requisites())["fiscalParams"]
+    new = vendor.register.drive
+    assert changed["fnNumber"] == new.serial == "9999078900009999"
+    assert int(changed["fiscalDocumentSign"]) == new.find(1).sign
+    assert new.find(1).form == 11
+    assert new.registration is not None and new.registration.place == "shop.example"
+    assert vendor.done("openShift", operator=CASHIER)["fiscalParams"]["fiscalDocumentNumber"] == 2
+
+
+def test_the_vendor_s_driver_changes_what_a_register_is_registered_as(vendor: Host) -> None:
+    task = requisites(paymentsAddress="other.example")
+    code, text = vendor.task("changeRegistrationParameters", reason="attributesChange", **task)
+    assert code == 0, text
+    registration = vendor.register.drive.registration
+    assert registration is not None and registration.place == "other.example"
+    assert vendor.register.drive.find(2).form == 11

@@ -196,6 +196,8 @@ _ROWS: Iterable[Command] = (
     # Shift and cash
     _c(0x9A, "open shift", "flags:u8 words:text", allowed=_SALE, receipt=CLOSED, prints=True, timeout_s=120),
     _c(0x5A, "close shift", allowed=modes(3), receipt=CLOSED, prints=True, timeout_s=60),
+    _c(0xA6, "registration report", allowed=modes(6), receipt=CLOSED, prints=True, timeout_s=50),
+    _c(0xA7, "close the drive", allowed=modes(6), receipt=CLOSED, prints=True, timeout_s=50),
     _c(0x67, "report", "type:u8", allowed=modes(2), receipt=CLOSED, prints=True, timeout_s=30),
     _c(0x49, "cash in", "flags:u8 sum:money5", allowed=_SALE, receipt=CLOSED, prints=True),
     _c(0x4F, "cash out", "flags:u8 sum:money5", allowed=_SALE, receipt=CLOSED, prints=True),

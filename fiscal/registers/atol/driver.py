@@ -8,7 +8,7 @@ have reached the register, a lost line means *unknown*, and only the drive's own
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from fiscal.engine.outcomes import (
 )
 from fiscal.ffd.tlv import FfdError, decode_text, walk
 from fiscal.receipt import Receipt
+from fiscal.registers.atol import replacement
 from fiscal.registers.atol.commands import COMMANDS
 from fiscal.registers.atol.errors import EXTENDED_BYTE, error, refusal
 from fiscal.registers.atol.receipts import Facts, Unfit, requests_of
@@ -135,6 +136,16 @@ class AtolDriver(Unoffered):
         """Set date and time; the register allows it with the shift closed."""
         talk = self._talk(self._settings, self._number)
         return self._run(talk, self._set_clock(talk, time_s), frozenset())
+
+    def close_drive(self) -> Conversation:
+        """End the drive's life."""
+        talk = self._talk(self._settings, self._number)
+        return self._run(talk, self._when_idle(talk, replacement.close_drive), replacement.RECORDS)
+
+    def register_drive(self) -> Conversation:
+        """Register the register anew with the drive that was put in."""
+        talk = self._talk(self._settings, self._number)
+        return self._run(talk, self._when_idle(talk, replacement.register_drive), replacement.RECORDS)
 
     # ---- the frame around every task --------------------------------------------------------------------------------------------
 
@@ -325,6 +336,20 @@ class AtolDriver(Unoffered):
             return refusal(_CLOSED_OF_SHIFT if totals is None else _UNFINISHED)
         known = None if totals is None else (totals[0], totals[1], totals[2], totals[3])
         return ShiftClosed(found[1], found[0], receipts, known)
+
+    def _when_idle(
+        self, talk: _Talk, task: Callable[[_Talk, replacement.Enter], Generator[Any, Any, Outcome]]
+    ) -> Generator[Any, Any, Outcome]:
+        """From mode 0: attributes that are written there belong to no receipt."""
+        stop = yield from self._wait_done(talk)
+        if stop is not None:
+            return stop
+        status = yield from talk.ask(_STATUS)
+        if status[11]:
+            yield from talk.ask(_ANNUL)
+        if status[8]:
+            yield from talk.ask(_LEAVE)
+        return (yield from task(talk, lambda mode: self._enter(talk, 0, mode)))
 
     def _wait_done(self, talk: _Talk) -> Generator[Any, Any, Refused | None]:
         """Until no report is printed any more."""

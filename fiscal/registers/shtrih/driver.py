@@ -7,7 +7,7 @@ drive's own documents tell what happened (`find`). Source: reference sheet, sect
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any
 
@@ -26,7 +26,7 @@ from fiscal.engine.outcomes import (
 )
 from fiscal.receipt import Receipt
 from fiscal.registers.conversation import Conversation, LineLost, Settings, Unoffered
-from fiscal.registers.shtrih import documents
+from fiscal.registers.shtrih import documents, replacement
 from fiscal.registers.shtrih.clock import date_and_time, seconds
 from fiscal.registers.shtrih.commands import COMMANDS
 from fiscal.registers.shtrih.errors import error, refusal
@@ -125,6 +125,16 @@ class ShtrihDriver(Unoffered):
         """Set date and time; the register allows it with the shift closed."""
         talk = self._talk(self._settings)
         return self._run(talk, self._set_clock(talk, time_s), frozenset())
+
+    def close_drive(self) -> Conversation:
+        """End the drive's life."""
+        talk = self._talk(self._settings)
+        return self._run(talk, self._when_idle(talk, replacement.close_drive), replacement.RECORDS)
+
+    def register_drive(self) -> Conversation:
+        """Register the register anew with the drive that was put in."""
+        talk = self._talk(self._settings)
+        return self._run(talk, self._when_idle(talk, replacement.register_drive), replacement.RECORDS)
 
     # ---- the frame around every task --------------------------------------------------------------------------------------------
 
@@ -329,6 +339,12 @@ class ShtrihDriver(Unoffered):
             if waited is not None:
                 return waited
         return refusal(0x72)
+
+    def _when_idle(
+        self, talk: AnyTalk, task: Callable[[AnyTalk], Generator[Any, Any, Outcome]]
+    ) -> Generator[Any, Any, Outcome]:
+        status = yield from self._idle(talk, _REPORT_LIMIT_US)
+        return status if isinstance(status, Refused) else (yield from task(talk))
 
     def _last_of(self, talk: AnyTalk, form: int) -> Generator[Any, Any, tuple[int, int] | None]:
         status = yield from talk.ask(_DRIVE_STATUS)
