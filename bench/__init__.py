@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 from bench.scenario import Scenario, ScenarioError, load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TextIO
+
     from bench.progress import Progress
     from bench.result import Result
 
@@ -27,13 +30,21 @@ def run(
     fidelity: str = "wire",
     replication: int = 0,
     progress: Progress | None = None,
+    trace: TextIO | None = None,
+    trace_registers: Iterable[str] = (),
 ) -> Result:
     """Run a scenario and return its answers.
 
     ``seed`` (default: the scenario's own) and ``replication`` fix every random draw; ``fidelity`` is ``"wire"`` (protocol bytes, emulated
-    registers) or ``"timed"`` (the same engine over service times). ``progress`` is told what is done and the whole.
+    registers) or ``"timed"`` (the same engine over service times). ``progress`` is told what is done and the whole. ``trace`` gets every
+    exchange with the registers, in words (`bench.trace`).
     """
     from bench.result import Result
     from bench.simulate import Simulation
 
-    return Result.of(Simulation(scenario, seed, fidelity, replication).run(progress))
+    simulation = Simulation(scenario, seed, fidelity, replication)
+    if trace is not None:
+        from bench.trace import attach
+
+        attach(simulation, trace, trace_registers)
+    return Result.of(simulation.run(progress))

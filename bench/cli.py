@@ -6,8 +6,9 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from bench.keep import keep, unwritable
 from bench.scenario import ScenarioError, load
@@ -83,6 +84,19 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="PATH=VALUE",
         help="change a value of the scenario, e.g. farm.policy=central or faults[0].for_s=60; may be repeated",
+    )
+    run.add_argument(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        help="write every exchange with the registers there, in words (- for stderr); for one day of fidelity wire",
+    )
+    run.add_argument(
+        "--trace-register",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="trace this register only; may be repeated",
     )
     run.add_argument(
         "--replications",
@@ -167,6 +181,11 @@ def _run(options: argparse.Namespace) -> int:
     import bench
     from bench.progress import Bar
 
+    if options.trace is not None:
+        wrong = _untraceable(options, [register.name for register in scenario.registers()])
+        if wrong:
+            print(wrong, file=sys.stderr)
+            return USAGE
     results: list[Result] = []
     for replication in range(options.replications):
         label = (
@@ -175,11 +194,17 @@ def _run(options: argparse.Namespace) -> int:
             else f"{scenario.name} {replication + 1}/{options.replications}"
         )
         with Bar(label) as bar:
-            results.append(
-                bench.run(
-                    scenario, options.seed, fidelity=options.fidelity, replication=replication, progress=bar
+            with _trace(options.trace) as trace:
+                result = bench.run(
+                    scenario,
+                    options.seed,
+                    fidelity=options.fidelity,
+                    replication=replication,
+                    progress=bar,
+                    trace=trace,
+                    trace_registers=options.trace_register,
                 )
-            )
+            results.append(result)
     result = results[0]
     ok = all(one.ok for one in results)
     if folder is not None:
@@ -202,6 +227,33 @@ def _run(options: argparse.Namespace) -> int:
         if folder is not None:
             print(f"\ntables and charts: {folder}")
     return OK if ok else FAILED
+
+
+def _untraceable(options: argparse.Namespace, names: Sequence[str]) -> str:
+    """Why the exchanges of this run cannot be written as it was asked; empty when they can."""
+    if options.fidelity != "wire":
+        return "--trace: fidelity timed has no exchanges with registers; use --fidelity wire"
+    if options.replications > 1:
+        return "--trace: one run at a time; leave --replications out"
+    unknown = next((name for name in options.trace_register if name not in names), None)
+    if unknown is not None:
+        return f"--trace-register: no register {unknown!r}; there are: {', '.join(names)}"
+    try:
+        if str(options.trace) != "-":
+            options.trace.parent.mkdir(parents=True, exist_ok=True)
+            options.trace.open("w", encoding="utf-8").close()
+    except OSError as error:
+        return f"--trace {options.trace}: cannot be written: {error.strerror or error}"
+    return ""
+
+
+def _trace(path: Path | None) -> AbstractContextManager[TextIO | None]:
+    """Where the exchanges are written, while it lasts."""
+    if path is None:
+        return nullcontext()
+    if str(path) == "-":
+        return nullcontext(sys.stderr)
+    return path.open("w", encoding="utf-8")
 
 
 def _intervals(results: Sequence[Result]) -> str:

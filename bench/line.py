@@ -38,6 +38,8 @@ replays an answer that was not confirmed."""
 
 _NEVER = 1 << 62
 Done = Callable[[Outcome | None], None]
+Tell = Callable[[int, str, bytes], None]
+"""(moment, direction, bytes): ``>`` to the register, ``<`` from it, ``!`` the line was lost (the bytes say why)."""
 
 
 class VirtualLine:
@@ -72,6 +74,7 @@ class VirtualLine:
         self.lost = 0
         self.exchanges = 0
         self.documents: Callable[[], int] = int  # the drive's document count, to see when a reply matters
+        self.trace: Tell | None = None  # told of every chunk
         self._mute_until_us = 0
         self._garble_next = False
         self._inbox: deque[tuple[int, bytes]] = deque()
@@ -118,6 +121,8 @@ class VirtualLine:
 
     def unplug(self) -> None:
         """The cable is out: the conversation under way has lost its line for good, and nothing more arrives."""
+        if self.trace is not None:
+            self.trace(int(self._env.now), "!", b"the cable is out")
         self._connected = False
         self._dead = True
         self._inbox.clear()
@@ -236,6 +241,8 @@ class VirtualLine:
                     else:
                         self._garble_next = True
         rest: Send | None = None
+        if self.trace is not None:
+            self.trace(self._t, ">", data)
         end = self._t + len(data) * self._byte_us
         if end > self._barrier:
             fits = (self._barrier - self._t) // self._byte_us
@@ -267,6 +274,8 @@ class VirtualLine:
                     inbox.popleft()
                     if arrival > self._t:
                         self._t = arrival
+                    if self.trace is not None:
+                        self.trace(self._t, "<", chunk)
                     return chunk
             elif wakeup is None:
                 break

@@ -14,14 +14,12 @@ from bench.scenario_errors import near_miss
 from bench.scenario_faults import REACH, EngineCrash, GarbledBytes
 from bench.scenario_model import US_PER_DAY, day_time_us
 from fiscal.devices import load
+from fiscal.makes import MAKES
 
 if TYPE_CHECKING:
     from bench.scenario import Scenario
 
 Mistake = tuple[str, str]
-
-PROTOCOLS = {"shtrih": ("v1", "v2", "plain"), "atol": ("v3", "v2")}
-"""Transports of each make, the usual one first."""
 
 
 def mistakes(scenario: Scenario) -> list[Mistake]:
@@ -68,7 +66,7 @@ def _farm(scenario: Scenario) -> Iterator[Mistake]:
             )
         elif register.protocol is not None:
             make = devices[register.device].make
-            known = PROTOCOLS[make]
+            known = MAKES[make].protocols
             if register.protocol not in known:
                 yield (
                     f"{where}.protocol",

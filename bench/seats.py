@@ -12,8 +12,6 @@ import simpy
 
 from bench.faults import Fault
 from bench.line import VirtualLine
-from bench.makes import MAKES
-from bench.scenario_checks import PROTOCOLS
 from fiscal.devices import Device
 from fiscal.emulators.drive import Drive
 from fiscal.emulators.drive_registration import Mode, Registration
@@ -21,8 +19,10 @@ from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_queue import OperatorQueues
 from fiscal.engine import events
 from fiscal.engine.outcomes import Outcome
+from fiscal.makes import MAKES, Setup
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat
 from fiscal.registers import tasks
+from fiscal.registers.conversation import Settings
 
 REGISTERED_BEFORE_S = 30 * 86_400
 """The registers of a run were registered so long before it."""
@@ -59,13 +59,15 @@ class WireSeat:
     ) -> None:
         self.name = name
         self.drive = drive
+        self.make = device.make
         make = MAKES[device.make]
-        protocol = protocol or PROTOCOLS[device.make][0]
-        self.register = make.register(device, drive, start_s, not electronic, protocol)
+        self.protocol = protocol or make.protocols[0]
+        setup = Setup(ffd, place, not electronic, True, self.protocol)
+        self.register = make.register(device, drive, start_s, setup)
         self.line = VirtualLine(env, self.register, baud_bps, latency_us, barriers)
         self.line.noise_draws = noise
         self.line.documents = lambda: drive.receipts_in_shift
-        self._driver = make.driver(ffd, place, not electronic, protocol)
+        self._driver = make.driver(Settings(), setup)
         self._env = env
         self._start_s = start_s
         self._operator = operator

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
+import json
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
+
+from fiscal import cli_emulate
+from fiscal.cli_parts import Failure, command
 
 DESCRIPTION = """\
 A fiscalization engine for internet payments under 54-FZ: receipts in over HTTP, kept in a durable journal, printed by a farm of
@@ -27,14 +28,6 @@ examples:
   fiscal receipt order.json                   say what is wrong with a receipt, without sending it
 
 `fiscal COMMAND --help` says more. Fiscal signs made by emulated registers have no legal force."""
-
-
-class Failure(Exception):
-    """Ends the command with a line on stderr and this exit code."""
-
-    def __init__(self, text: str, code: int = 1) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    serve = _command(
+    serve = command(
         commands,
         "serve",
         "run the engine",
@@ -100,40 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.set_defaults(run=_serve)
 
-    emulate = _command(
-        commands,
-        "emulate",
-        "an emulated register for any driver",
-        "Behave like a fiscal register at a pseudo terminal or a TCP port, until Ctrl-C. Prints one line when ready.\n"
-        "Fiscal signs are emulated and have no legal force.",
-        "examples:\n"
-        "  fiscal emulate shtrih --pty ./kkt1              then open ./kkt1 as a serial port\n"
-        "  fiscal emulate shtrih --tcp 127.0.0.1:7778 --drive kkt1.sqlite --speed 10",
-    )
-    emulate.add_argument("make", metavar="MAKE", help="shtrih or atol")
-    where = emulate.add_mutually_exclusive_group(required=True)
-    where.add_argument(
-        "--pty", type=Path, metavar="LINK", help="make a pseudo terminal, with this link to it"
-    )
-    where.add_argument("--tcp", metavar="HOST:PORT", help="listen here (port 0: any free one)")
-    emulate.add_argument("--device", metavar="NAME", help="model (default: shtrih-m-01f or atol-55f)")
-    emulate.add_argument(
-        "--speed",
-        type=_speed,
-        default=1.0,
-        metavar="X",
-        help="so many times as fast as the real one (default: 1)",
-    )
-    emulate.add_argument("--drive", type=Path, metavar="FILE", help="keep the drive's memory there")
-    emulate.add_argument("--name", default="", help="gives the drive its number (default: the address)")
-    emulate.add_argument("--inn", default="", help="tax number it is registered for")
-    emulate.add_argument(
-        "--ffd", choices=("1.05", "1.2"), default="1.2", help="format (default: %(default)s)"
-    )
-    emulate.add_argument("--prints", action="store_true", help="take the time that paper takes")
-    emulate.set_defaults(run=_emulate)
+    cli_emulate.add(commands)
 
-    receipt = _command(
+    receipt = command(
         commands,
         "receipt",
         "check a receipt",
@@ -144,10 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     receipt.add_argument("--config", type=Path, help="take the shop's defaults from there")
     receipt.set_defaults(run=_receipt)
 
-    ports = _command(commands, "ports", "list serial ports", "List the serial ports of this computer.", "")
+    ports = command(commands, "ports", "list serial ports", "List the serial ports of this computer.", "")
     ports.set_defaults(run=_ports)
 
-    probe = _command(
+    probe = command(
         commands,
         "probe",
         "ask a register how it is",
@@ -156,12 +118,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     probe.add_argument("address", metavar="ADDRESS", help="serial port, or tcp://HOST:PORT")
     probe.add_argument("--make", choices=("shtrih", "atol"), default="shtrih", help="default: %(default)s")
+    probe.add_argument(
+        "--protocol",
+        default="",
+        help="how the register is set up to speak (default: the usual way of its make)",
+    )
     probe.add_argument("--baud", type=int, default=115_200, help="default: %(default)s")
     probe.add_argument("--password", type=int, default=30, help="operator's password (default: %(default)s)")
     probe.add_argument("--trace", action="store_true", help="show the bytes on stderr")
     probe.set_defaults(run=_probe)
 
-    decode = _command(
+    decode = command(
         commands,
         "decode",
         "show a fiscal document",
@@ -173,7 +140,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     decode.set_defaults(run=_decode)
 
-    states = _command(
+    devices = command(
+        commands,
+        "devices",
+        "list the models of registers",
+        "List the models that can be emulated and driven: what they call themselves, and how long three lines take on paper.\n"
+        "Each figure is measured or assumed; `--json` says which, and from where.",
+        "example:\n  fiscal devices --json",
+    )
+    devices.add_argument("--json", action="store_true", help="everything, for machines")
+    devices.set_defaults(run=_devices)
+
+    states = command(
         commands,
         "states",
         "state diagrams",
@@ -183,28 +161,6 @@ def _parser() -> argparse.ArgumentParser:
     states.add_argument("which", nargs="?", choices=("receipt", "register", "shift"), help="default: all")
     states.set_defaults(run=_states)
     return parser
-
-
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, short: str, text: str, more: str
-) -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name,
-        help=short,
-        description=text,
-        epilog=more,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
-def _speed(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, up to 1,000,000")
-    return value
 
 
 # --- commands: imports inside, so that `--help` and small commands start fast ------------------------------------------
@@ -260,70 +216,6 @@ def _announce(server: object, config: object) -> None:
     )
 
 
-def _emulate(options: argparse.Namespace) -> int:
-    from fiscal.devices import DeviceError, device
-    from fiscal.live import makes
-    from fiscal.live.drive_file import DriveFileError
-    from fiscal.live.emulated import Endpoint, PtyEndpoint, TcpEndpoint
-    from fiscal.live.links import split_tcp
-    from fiscal.live.serve import DEMO_INN
-    from fiscal.parties import inn_fault
-
-    if options.make not in makes.MAKES:
-        raise Failure(f"there is no emulated {options.make!r} yet; there is: {', '.join(makes.MAKES)}", 2)
-    inn = options.inn or DEMO_INN
-    if fault := inn_fault(inn):
-        raise Failure(f"--inn: the tax number {inn!r} {fault}", 2)
-    model_name = options.device or makes.MAKES[options.make].device
-    try:
-        model = device(model_name)
-    except DeviceError as error:
-        raise Failure(f"--device: {error}", 2) from None
-    if model.make != options.make:
-        raise Failure(f"--device: {model_name!r} is a model of {model.make}, not of {options.make}", 2)
-    try:
-        endpoint: Endpoint
-        if options.tcp is not None:
-            endpoint = TcpEndpoint(*split_tcp(options.tcp))
-        elif sys.platform == "win32":
-            raise Failure("--pty: this system has no pseudo terminals; use --tcp", 2)
-        else:
-            endpoint = PtyEndpoint(options.pty)
-    except ValueError as error:
-        raise Failure(f"--tcp: {error}", 2) from None
-    except OSError as error:
-        raise Failure(f"{options.tcp or options.pty}: {(error.strerror or str(error)).lower()}") from None
-    name = options.name or str(options.tcp or options.pty.name)
-    about = makes.About(name, inn, ffd=makes.FFD[options.ffd], prints=options.prints)
-    try:
-        register = makes.emulate(
-            options.make,
-            endpoint,
-            about,
-            device_name=model_name,
-            speed=options.speed,
-            drive_path=options.drive,
-        )
-    except DriveFileError as error:
-        endpoint.close()
-        raise Failure(str(error)) from None
-    asked = threading.Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        asked.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
-    register.start()
-    print(f"ready {options.make} {model_name} at {register.address}", flush=True)
-    while not asked.wait(0.2) and not register.failure:
-        pass
-    register.stop()
-    if register.failure:
-        raise Failure(f"the emulator failed: {register.failure}")
-    return 0
-
-
 def _receipt(options: argparse.Namespace) -> int:
     from fiscal.live.config import ConfigError, load_config
     from fiscal.live.http import today
@@ -365,18 +257,22 @@ def _ports(options: argparse.Namespace) -> int:
 
 def _probe(options: argparse.Namespace) -> int:
     from fiscal.engine.outcomes import Refused, Seen, Unknown
-    from fiscal.live import clock, makes
+    from fiscal.live import clock
     from fiscal.live.converse import converse
     from fiscal.live.links import LineLost, open_link
-    from fiscal.live.trace import line_of
+    from fiscal.live.trace import now_stamp
+    from fiscal.makes import MAKES, Setup, line_of, protocol_fault
     from fiscal.registers.conversation import Settings
 
-    words = makes.MAKES[options.make].words()
+    if fault := protocol_fault(options.make, options.protocol):
+        raise Failure(f"--protocol: {fault}", 2)
+    make = MAKES[options.make]
+    words = make.words(options.protocol)
 
     def trace(direction: str, data: bytes) -> None:
-        print(line_of(options.address, direction, data, words), file=sys.stderr)
+        print(line_of(now_stamp(), options.address, direction, data, words), file=sys.stderr)
 
-    driver = makes.driver_of(options.make, Settings(options.password), makes.About("", ""))
+    driver = make.driver(Settings(options.password), Setup(protocol=options.protocol))
     try:
         link = open_link(options.address, options.baud)
     except ValueError as error:
@@ -428,6 +324,27 @@ def _decode(options: argparse.Namespace) -> int:
         print(ffd.pretty(ffd.decode(data)))
     except ffd.FfdError as error:
         raise Failure(f"not a fiscal document: {error}") from None
+    return 0
+
+
+def _devices(options: argparse.Namespace) -> int:
+    from fiscal.devices import as_table, load
+
+    if options.json:
+        print(
+            json.dumps(
+                {name: as_table(device) for name, device in load().items()}, ensure_ascii=False, indent=1
+            )
+        )
+        return 0
+    print(f"{'name':20}{'make':8}{'calls itself':22}{'code':>5}{'columns':>9}{'paper':>7}{'3 lines, s':>12}")
+    for name, device in load().items():
+        lines = device.receipt_lines + 3 * device.item_lines
+        paper_s = f"{device.print_us(lines) / 1e6:.1f}" if device.printer else "none"
+        printer = "yes" if device.printer else "no"
+        print(
+            f"{name:20}{device.make:8}{device.model:22}{device.model_id:>5}{device.line_width:>9}{printer:>7}{paper_s:>12}"
+        )
     return 0
 
 

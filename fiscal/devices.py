@@ -68,6 +68,25 @@ class Device:
         return lines * 1_000_000 // self.lines_per_s + self.cut_us
 
 
+def as_table(device: Device) -> dict[str, Any]:
+    """Everything about a model as plain data: names, figures, and where each figure comes from."""
+    figures = {
+        path: {
+            "value": _value(device, path),
+            ("measured" if basis.measured else "assumed"): basis.source,
+        }
+        for path, basis in device.basis.items()
+    }
+    plain = {name: getattr(device, name) for name in _PLAIN}
+    return {**plain, "figures": figures}
+
+
+def _value(device: Device, path: str) -> int:
+    group, _, key = path.partition(".")
+    value: int = getattr(device, key) if group == "figures" else getattr(device, group)[int(key, 16)]
+    return value
+
+
 _PLAIN: dict[str, type] = {
     "make": str,
     "model": str,

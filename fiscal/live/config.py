@@ -18,6 +18,7 @@ from fiscal.engine.config import EngineConfig, RegisterFacts
 from fiscal.engine.policies import POLICIES
 from fiscal.live.links import check_address
 from fiscal.live.schema import TAXATION_NAMES, Defaults, path_of
+from fiscal.makes import protocol_fault
 from fiscal.parties import inn_fault
 from fiscal.receipt import Taxation
 
@@ -164,11 +165,13 @@ class Emulate(_Section):
 class Register(_Section):
     """One register: a real one has an address, an emulated one the table ``emulate``.
 
-    ``ffd`` is the format it is registered with; ``prints``: paper comes out for receipts that are not electronic.
+    ``protocol``: how it is set up to speak, empty for the usual way of its make. ``ffd`` is the format it is registered with;
+    ``prints``: paper comes out for receipts that are not electronic.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[\w.-]+$")]
     make: Literal["shtrih", "atol"] = "shtrih"
+    protocol: str = ""
     address: Annotated[str, AfterValidator(_address)] = ""
     baud: Annotated[int, Field(ge=300, le=4_000_000)] = 115_200
     password: Annotated[int, Field(ge=0, le=99_999_999)] = 30
@@ -193,6 +196,8 @@ class Register(_Section):
             raise ValueError("give either an address or the table emulate")
         if self.emulate and device(self.emulate.device).make != self.make:
             raise ValueError(f"emulate.device: {self.emulate.device} is no model of {self.make}; name one")
+        if fault := protocol_fault(self.make, self.protocol):
+            raise ValueError(f"protocol: {fault}")
         return self
 
 

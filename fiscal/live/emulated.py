@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fiscal.emulators import Emulator, Output
+from fiscal.live.converse import Trace
 
 log = logging.getLogger("fiscal.emulated")
 CHUNK = 4096
@@ -151,6 +152,7 @@ class EmulatedRegister:
         on_close: Callable[[], None] | None = None,
         name: str = "",
         settle: Callable[[int], None] | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self.emulator = emulator
         self.endpoint = endpoint
@@ -158,6 +160,7 @@ class EmulatedRegister:
         self.failure = ""
         self._on_close = on_close
         self._settle = settle
+        self._trace = trace
         self._start = time.monotonic()
         self._outgoing: list[tuple[int, int, bytes]] = []
         self._count = 0
@@ -222,7 +225,10 @@ class EmulatedRegister:
                 parts = []
                 while outgoing and outgoing[0][0] <= now_us:
                     parts.append(heapq.heappop(outgoing)[2])
-                endpoint.write(b"".join(parts))
+                data = b"".join(parts)
+                if self._trace is not None:
+                    self._trace("<", data)
+                endpoint.write(data)
             until_us = outgoing[0][0] if outgoing else None
             if wake_us is not None and (until_us is None or wake_us < until_us):
                 until_us = wake_us
@@ -233,4 +239,6 @@ class EmulatedRegister:
             if ready and self._wake_read not in ready:
                 data = endpoint.read(ready)
                 if data:
+                    if self._trace is not None:
+                        self._trace(">", data)
                     self._put(emulator.receive(data, self.now_us()))

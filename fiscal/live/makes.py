@@ -1,36 +1,23 @@
-"""Makes of register: how to build the driver of one, and an emulated one.
-
-The one place of the live host that knows that there are makes; a new make is a new row of `MAKES`.
-"""
+"""Emulated registers of the live host: a make, a drive with a memory on disk, an endpoint."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from zlib import crc32
 
 from fiscal.devices import Device, device
-from fiscal.emulators import Emulator
-from fiscal.emulators.atol import AtolRegister
 from fiscal.emulators.drive import Drive, DriveProfile, Mode, Phase, Registration
 from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_queue import OperatorQueues
-from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.live import clock
+from fiscal.live.converse import Trace
 from fiscal.live.drive_file import DriveFile
 from fiscal.live.emulated import EmulatedRegister, Endpoint
-from fiscal.live.trace import Words
-from fiscal.registers.atol.driver import AtolDriver
-from fiscal.registers.atol.receipts import Facts as AtolFacts
+from fiscal.makes import FFD, MAKES, Setup
 from fiscal.registers.conversation import Driver, Settings
-from fiscal.registers.shtrih.driver import ShtrihDriver
-from fiscal.registers.shtrih.receipts import Facts
-from fiscal.registers.shtrih.trace import Trace
 
-FFD = {"1.05": 2, "1.2": 4}
-"""Versions of the format as people write them, and as tag 1209 does."""
 LIVE_PROFILE = DriveProfile("emulated", life_days=450)
 """The drive of an emulated register: 15 months."""
 
@@ -45,56 +32,27 @@ class About:
     site: str = ""
     ffd: int = FFD["1.2"]
     prints: bool = False
+    protocol: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class Make:
-    """``device``: the model emulated unless another is named."""
-
-    device: str
-    driver: Callable[[Settings, About], Driver]
-    emulator: Callable[[Device, Drive, About], Emulator]
-    words: Callable[[], Words]
-
-
-def _shtrih_driver(settings: Settings, about: About) -> Driver:
-    return ShtrihDriver(settings, Facts(ffd=about.ffd, place=about.site, prints=about.prints))
-
-
-def _shtrih_register(device: Device, drive: Drive, about: About) -> Emulator:
-    return ShtrihRegister(device, drive, epoch_s=clock.wall_s(), electronic=not about.prints)
-
-
-def _shtrih_words() -> Words:
-    read = Trace().feed
-    return lambda direction, data: [line.removeprefix(f"{direction} ") for line in read(direction, data)]
-
-
-def _atol_driver(settings: Settings, about: About) -> Driver:
-    return AtolDriver(settings, AtolFacts(ffd=about.ffd, place=about.site, prints=about.prints))
-
-
-def _atol_register(device: Device, drive: Drive, about: About) -> Emulator:
-    return AtolRegister(device, drive, epoch_s=clock.wall_s(), electronic=not about.prints)
-
-
-def _plain_words() -> Words:
-    """Bytes as they are: the exchange of this make has no reader yet."""
-    return lambda direction, data: [data.hex(" ")]
-
-
-MAKES = {
-    "shtrih": Make("shtrih-m-01f", _shtrih_driver, _shtrih_register, _shtrih_words),
-    "atol": Make("atol-55f", _atol_driver, _atol_register, _plain_words),
-}
+    @property
+    def setup(self) -> Setup:
+        """How the register is set up."""
+        return Setup(self.ffd, self.site, self.prints, False, self.protocol)
 
 
 def driver_of(make: str, settings: Settings, about: About) -> Driver:
-    return MAKES[make].driver(settings, about)
+    return MAKES[make].driver(settings, about.setup)
 
 
 def emulate(
-    make: str, endpoint: Endpoint, about: About, *, device_name: str, speed: float, drive_path: Path | None
+    make: str,
+    endpoint: Endpoint,
+    about: About,
+    *,
+    device_name: str,
+    speed: float,
+    drive_path: Path | None,
+    trace: Trace | None = None,
 ) -> EmulatedRegister:
     """An emulated register behind ``endpoint``, not started yet. Without a path the drive forgets everything with the process.
 
@@ -104,7 +62,7 @@ def emulate(
     drive = file.load() if file else None
     if drive is None:
         drive = _new_drive(about, file)
-    emulator = MAKES[make].emulator(faster(device(device_name), speed), drive, about)
+    emulator = MAKES[make].register(faster(device(device_name), speed), drive, clock.wall_s(), about.setup)
     queues = OperatorQueues(
         OperatorServer(epoch_s=clock.wall_s())
     )  # its own emulated operator, in real bytes
@@ -114,6 +72,7 @@ def emulate(
         file.close if file else None,
         about.name,
         settle=lambda now_us: queues.settle(drive, 0, now_us),
+        trace=trace,
     )
 
 

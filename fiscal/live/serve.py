@@ -28,6 +28,7 @@ from fiscal.live.links import split_tcp
 from fiscal.live.runtime import Runtime
 from fiscal.live.trace import TraceFile
 from fiscal.live.worker import Port
+from fiscal.makes import FFD, MAKES
 from fiscal.registers.conversation import Settings
 
 log = logging.getLogger("fiscal")
@@ -70,7 +71,13 @@ def about(config: Config, register: Register) -> makes.About:
     facts = next(facts for facts in config.engine_config().registers if facts.name == register.name)
     site = register.sites[0] if register.sites else defaults.site
     return makes.About(
-        register.name, facts.entity, facts.taxation, site, makes.FFD[register.ffd], register.prints
+        register.name,
+        facts.entity,
+        facts.taxation,
+        site,
+        FFD[register.ffd],
+        register.prints,
+        register.protocol,
     )
 
 
@@ -180,7 +187,7 @@ class Server:
             address,
             makes.driver_of(register.make, settings, known),
             register.baud,
-            trace.of(register.name, makes.MAKES[register.make].words()) if trace else None,
+            trace.of(register.name, MAKES[register.make].words(register.protocol)) if trace else None,
         )
 
     def stop(self) -> None:

@@ -1,20 +1,17 @@
 """The trace: every exchange with the registers, as bytes and in words.
 
-For finding out why a register does what it does. It holds all that went over the line, the buyers' addresses included; it is written only
-where it was asked for, and belongs to nobody else.
+For finding out why a register does what it does. It holds all that went over the line but the buyers' addresses, which are masked; it is
+written only where it was asked for.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from fiscal.live.converse import Trace
-
-Words = Callable[[str, bytes], list[str]]
-"""What an exchange means: given direction and chunk, the frames that are complete now, in words."""
+from fiscal.makes import Words, line_of
 
 
 class TraceFile:
@@ -29,7 +26,7 @@ class TraceFile:
         """The trace of one register."""
 
         def write(direction: str, data: bytes) -> None:
-            line = line_of(name, direction, data, words)
+            line = line_of(now_stamp(), name, direction, data, words)
             with self._lock:
                 if not self._file.closed:
                     self._file.write(line + "\n")
@@ -41,10 +38,7 @@ class TraceFile:
             self._file.close()
 
 
-def line_of(name: str, direction: str, data: bytes, words: Words) -> str:
+def now_stamp() -> str:
+    """The local time of day, to the microsecond."""
     ns = time.time_ns()
-    stamp = time.strftime("%H:%M:%S", time.localtime(ns // 1_000_000_000)) + f".{ns // 1000 % 1_000_000:06}"
-    if direction == "!":
-        return f"{stamp} {name} ! {data.decode('utf-8', 'replace')}"
-    said = "; ".join(words(direction, data))
-    return f"{stamp} {name} {direction} {data.hex(' ')}" + (f" | {said}" if said else "")
+    return time.strftime("%H:%M:%S", time.localtime(ns // 1_000_000_000)) + f".{ns // 1000 % 1_000_000:06}"
