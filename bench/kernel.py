@@ -16,14 +16,15 @@ twin over them and says of every receipt which register recorded it, and when.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bench import kernel_engine
+from bench import kernel_engine, kernel_recursion
+from bench.kernel_engine import NEVER
 from fiscal.engine.config import EngineConfig
 
 Ints = npt.NDArray[np.int64]
@@ -98,6 +99,10 @@ class Farm:
     spare: npt.NDArray[np.bool_]
     may: npt.NDArray[np.bool_]  # by kind and register
     service_class: Ints  # row of the service times each register takes
+    queue_limit: int
+    outages_us: tuple[
+        tuple[tuple[int, int], ...], ...
+    ]  # of each register: (begins, ends), in order, apart from each other
 
     def __len__(self) -> int:
         return len(self.base_us)
@@ -114,8 +119,12 @@ def farm_of(
     start_us: int = 0,
     commit_us: int = 0,
     service_class: Sequence[int] | None = None,
+    outages_us: Mapping[int, Sequence[tuple[int, int]]] | None = None,
 ) -> Farm:
-    """The farm an engine is configured for. ``start_us`` is the wall clock at moment zero; ``commit_us`` what a journal commit takes.
+    """The farm an engine is configured for.
+
+    ``start_us`` is the wall clock at moment zero; ``commit_us`` what a journal commit takes; ``outages_us`` when registers (by number) are
+    planned to be out of service. ``kinds`` come in the order in which their receipts come first.
 
     Raises ValueError for an unknown policy or a farm without registers.
     """
@@ -155,19 +164,39 @@ def farm_of(
         spare=np.array([fact.spare for fact in registers], dtype=np.bool_),
         may=np.array(may, dtype=np.bool_).reshape(len(kinds), len(registers)),
         service_class=column(service_class or [0] * len(registers)),
+        queue_limit=config.queue_limit,
+        outages_us=tuple(joined((outages_us or {}).get(n, ())) for n in range(len(registers))),
     )
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Spans of time in order; those that overlap or touch are one. Raises ValueError for one that ends before it begins."""
+    found: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if end < begin or begin < 0:
+            raise ValueError(
+                f"an outage from {begin} to {end}: it must end after it begins, and not begin before the run"
+            )
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        elif end > begin:
+            found.append((begin, end))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
 class Fates:
     """What became of each receipt: its register, when the drive recorded it, when the journal knew (that is what the wait runs to).
 
-    -1 where it did not happen before the run ended, or no register may serve the receipt.
+    -1 where it did not happen before the run ended, or the receipt was refused at the door. ``program`` says which program found it out
+    ("recursion" or "engine"), ``why`` why not the recursion.
     """
 
     register: Ints
     done_us: Ints
     told_us: Ints
+    program: str = "engine"
+    why: str = ""
 
     def late(self, traffic: Traffic, deadline_us: int, end_us: int) -> npt.NDArray[np.bool_]:
         """Receipts recorded later than ``deadline_us`` after payment, or not recorded although that has passed at ``end_us``."""
@@ -176,52 +205,124 @@ class Fates:
         return found
 
 
-def simulate(farm: Farm, traffic: Traffic, service_us: Any, stop_us: int = kernel_engine.NEVER) -> Fates:
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """A farm and its traffic, checked: every receipt is of a kind that some register serves, or of none (-1)."""
+
+    farm: Farm
+    traffic: Traffic
+    kind: Ints
+    service_us: Ints
+
+
+def simulate(
+    farm: Farm, traffic: Traffic, service_us: Any, stop_us: int = NEVER, *, program: str = ""
+) -> Fates:
     """Run a farm through a day: exactly what fidelity ``timed`` does on the same traffic and service times, without faults.
 
-    ``service_us`` has a row for each class of registers and a column for each receipt. ``stop_us`` cuts the run:
-    what happens at that moment or
-    later has not happened. Raises ValueError when the arrays do not fit together.
+    ``service_us`` has a row for each class of registers and a column for each receipt. ``stop_us`` cuts the run: what happens at that
+    moment or later has not happened. ``program`` forces one ("recursion", "engine"); else it is the recursion where that is exact, which
+    is looked at, not supposed. Raises ValueError when the arrays do not fit together, or the program asked for cannot do it.
     """
+    day = _checked(farm, traffic, service_us)
+    why = "asked for" if program == "engine" else _why_not(day)
+    if not why:
+        fates, why = _recursion(day, stop_us)
+        if fates is not None:
+            return fates
+    if program == "recursion":
+        raise ValueError(f"the recursion cannot do this day exactly: {why}")
+    return _engine(day, stop_us, why)
+
+
+def _checked(farm: Farm, traffic: Traffic, service_us: Any) -> _Day:
     n = len(traffic)
     service = np.ascontiguousarray(np.atleast_2d(np.asarray(service_us, np.int64)))
     if service.shape[1] != n or service.shape[0] <= int(farm.service_class.max()):
         raise ValueError(f"service times {service.shape} do not fit {n} receipts and the farm's classes")
-    if n and (int(traffic.kind.max()) >= len(farm.may) or (service < 0).any()):
+    if n and (int(traffic.kind.max()) >= len(farm.may) or service.min() < 0):
         raise ValueError("a receipt is of a kind the farm does not know, or takes a negative time")
     kind = traffic.kind
     nobody = np.logical_not(np.any(farm.may, axis=1)).reshape(-1)
     if nobody.any():
         kind = np.where((kind >= 0) & nobody[kind], -1, kind)
+    return _Day(farm, traffic, kind, service)
+
+
+def _why_not(day: _Day) -> str:
+    """Why the recursion cannot do a day, as far as that can be seen beforehand; "" when it may."""
+    farm = day.farm
+    if farm.commit_us:
+        return "journal commits take time, and are grouped"
+    if (np.diff(day.traffic.deadline_us) < 0).any():
+        return "receipts are not served in the order in which they come: deadlines do not rise"
+    if farm.policy == "central" and farm.spare.any():
+        return "spare registers under the central policy join when they are asked how they are"
+    if farm.policy == "central" and farm.queue_limit and len(farm.may) > 1:
+        return "a queue limit under the central policy counts receipts of several kinds"
+    if (day.service_us < 1).any() or (farm.z_us < 1).any():
+        return "something takes no time"
+    return ""
+
+
+def _recursion(day: _Day, stop_us: int) -> tuple[Fates | None, str]:
+    farm, traffic = day.farm, day.traffic
+    n = len(traffic)
+    values: dict[str, int] = {
+        **{name: getattr(farm, name) for name in kernel_recursion.RULES if name not in ("policy", "reroute")},
+        "policy": POLICIES.index(farm.policy),
+        "reroute": int(farm.reroute),
+    }
+    rules = np.array([values[name] for name in kernel_recursion.RULES], np.int64)
+    pauses = np.array([span for spans in farm.outages_us for span in spans], np.int64).reshape(-1, 2).T.copy()
+    given = np.array([getattr(farm, name) for name in kernel_recursion.GIVEN_BY_REGISTER], np.int64)
+    stations, kinds = kernel_recursion.tables(given, [len(spans) for spans in farm.outages_us], len(farm.may))
+    followed = farm.policy == "earliest_completion" or bool(farm.spare.any()) or farm.queue_limit > 0
+    register, done_us = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+    number, following = np.zeros(n, np.int64), np.empty(n, np.int64)
+    reason = kernel_recursion.run(
+        *(rules, farm.close_at_us, stations, kinds, pauses, farm.may, followed),
+        *(traffic.at_us, traffic.lines, day.kind, traffic.who, number, day.service_us),
+        *(register, done_us, following),
+    )
+    if reason:
+        return None, kernel_recursion.REASONS[reason]
+    if stop_us < NEVER:
+        done_us[done_us >= stop_us] = -1
+    register[done_us < 0] = -1
+    return Fates(register, done_us, done_us, "recursion"), ""
+
+
+def _engine(day: _Day, stop_us: int, why: str) -> Fates:
+    farm, traffic = day.farm, day.traffic
+    n = len(traffic)
     deadlines = traffic.deadline_us
     rank = np.arange(n, dtype=np.int64)
     if (np.diff(deadlines) < 0).any():
         rank[np.lexsort((rank, deadlines))] = np.arange(n)
-    rules = {
+    rules: dict[str, int] = {
+        **{name: getattr(farm, name) for name in kernel_engine.RULES if name not in ("policy", "reroute")},
         "policy": POLICIES.index(farm.policy),
         "reroute": int(farm.reroute),
-        "spare_join": farm.spare_join,
-        "probe_us": farm.probe_us,
-        "commit_us": farm.commit_us,
-        "wall_offset_us": farm.wall_offset_us,
-        "stagger_us": farm.stagger_us,
-        "max_age_us": farm.max_age_us,
-        "salt": farm.salt,
     }
-    registers = {
-        "base_us": farm.base_us,
-        "line_us": farm.line_us,
-        "z_us": farm.z_us,
-        "weight": farm.weight,
-        "spare": farm.spare.astype(np.int64),
-        "service_class": farm.service_class,
-    }
+    registers = {name: getattr(farm, name) for name in kernel_engine.GIVEN_BY_REGISTER}
     receipts = {
         "at_us": traffic.at_us,
         "rank": rank,
         "lines": traffic.lines,
         "who": traffic.who.view(np.int64),
     }
-    memory, table = kernel_engine.memory(rules, farm.close_at_us, registers, farm.may, receipts, kind)
-    kernel_engine.live(memory, service, stop_us)
-    return Fates(*kernel_engine.fates(table))
+    changes = [
+        change
+        for number, spans in enumerate(farm.outages_us)
+        for begin, end in spans
+        for change in ((begin, number, 1), (end, number, 0))
+    ]
+    planned = np.array(sorted(changes, key=lambda change: change[0]), np.int64).reshape(-1, 3)
+    memory, table = kernel_engine.memory(
+        rules, farm.close_at_us, planned, registers, farm.may, receipts, day.kind
+    )
+    kernel_engine.live(memory, day.service_us, stop_us)
+    register, done_us, told_us = kernel_engine.fates(table)
+    register[done_us < 0] = -1
+    return Fates(register, done_us, told_us, "engine", why)

@@ -33,7 +33,7 @@ CENTRAL, ROUND_ROBIN, RANDOM, SHORTEST_QUEUE, EARLIEST_COMPLETION, WEIGHTED, STI
 _UNSEEN, _PROBING, _READY, _BUSY, _CLOSING = range(5)  # a register's states, as in fiscal.engine.states
 _PROBE, _FISCALIZE, _CLOSE = range(3)  # its tasks
 _ACCEPTING, _QUEUED, _RECORDED, _TOLD = range(4)  # a receipt's way
-_ARRIVALS, _WRITTEN, _WAKE, _TASKS = range(4)  # slots; then one a register
+_ARRIVALS, _WRITTEN, _WAKE, _PLAN, _TASKS = range(5)  # slots; then one a register
 
 # The head of the memory: the rules,
 RULES = (
@@ -47,7 +47,7 @@ RULES = (
         "stagger_us",
         "max_age_us",
     ),
-    "salt",
+    *("salt", "queue_limit"),
 )
 (
     _POLICY,
@@ -59,6 +59,7 @@ RULES = (
     _STAGGER_US,
     _MAX_AGE_US,
     _SALT,
+    _LIMIT,
     # where the tables begin and end,
     _M,
     _STATIONS_END,
@@ -66,6 +67,8 @@ RULES = (
     _RECEIPTS_END,
     _CLOSINGS,
     _CLOSINGS_END,
+    _PLANNED,  # outages: moment, register, whether it begins
+    _PLANNED_END,
     _SLOTS,
     _SLOTS_END,
     _SCRATCH,
@@ -87,7 +90,8 @@ RULES = (
     _WRITING,
     _BATCH,
     _ENDED,
-) = range(len(RULES) + 26)
+    _BACKLOG,  # receipts that no register works on, those on the way to the journal included
+) = range(len(RULES) + 29)
 
 # A register.
 _STATION = 64  # the first one's address
@@ -120,7 +124,9 @@ GIVEN_BY_REGISTER = ("base_us", "line_us", "z_us", "weight", "spare", "service_c
     _SEEN_US,
     _CREDIT,
     _UNCONFIRMED,
-) = range(26)
+    _PAUSED,
+    _PAUSE_ASKED,
+) = range(28)
 
 # A kind of receipts; its candidates' addresses follow.
 _POOL, _WAITING, _TURN, _JOINED, _OPEN_REGULAR, _CANDIDATES_END, _CANDIDATES = range(7)
@@ -321,6 +327,7 @@ def _take(a, station, now_us):
         a[station + _BACKLOG_US] -= estimate_us
     a[station + _BUSY_UNTIL_US] = now_us + estimate_us
     kind = a[best + _KIND]
+    a[_BACKLOG] -= 1
     a[kind + _WAITING] -= 1
     if a[kind + _WAITING] == 0:
         a[kind + _JOINED] = 0
@@ -329,6 +336,8 @@ def _take(a, station, now_us):
 
 @njit(cache=True, nogil=True)
 def _set_available(a, station, available):
+    if a[station + _AVAILABLE] == available:
+        return
     a[station + _AVAILABLE] = available
     if not a[station + _SPARE]:
         step = 1 if available else -1
@@ -408,10 +417,17 @@ def _close(a, station, now_us):
     a[station + _CLOSE_ASKED] = 0
     a[station + _BUSY_UNTIL_US] = now_us + a[station + _Z_US]
     a[station + _STATE] = _CLOSING
-    _set_available(a, station, 0)
+    _leave(a, station, now_us)
+    _perform(a, station, _CLOSE)
+
+
+@njit(cache=True, nogil=True)
+def _leave(a, station, now_us):
+    """A register may not be given receipts any more: others do what waits for it, as far as it may go to them."""
     free = a[_SCRATCH] + 2 * a[_M] + 2  # after the performs
-    for n in range(free, free + _stand_ins(a, station, free)):
-        if a[a[n] + _STATE] == _READY:
+    if a[station + _AVAILABLE]:
+        _set_available(a, station, 0)
+        for n in range(free, free + _stand_ins(a, station, free)):
             _next_receipt(a, a[n], now_us)
     if a[_REROUTE] and a[station + _QUEUE]:
         heap = a[station + _QUEUE]
@@ -420,7 +436,6 @@ def _close(a, station, now_us):
         a[station + _BACKLOG_US] = 0
         for n in range(free, free + _place_all(a, heap, free, now_us)):
             _next_receipt(a, a[n], now_us)
-    _perform(a, station, _CLOSE)
 
 
 @njit(cache=True, nogil=True)
@@ -434,12 +449,46 @@ def _next_receipt(a, station, now_us):
 def _next(a, station, now_us):
     if a[station + _STATE] != _READY:
         return
+    if a[station + _PAUSE_ASKED]:
+        _pause(a, station, now_us)
     if a[station + _CLOSE_ASKED]:
         _close(a, station, now_us)
     elif a[station + _PROBE_ASKED]:
         _probe(a, station)
-    else:
+    elif not a[station + _PAUSED]:
         _print_next(a, station, now_us)
+
+
+@njit(cache=True, nogil=True)
+def _pause(a, station, now_us):
+    a[station + _PAUSE_ASKED] = 0
+    a[station + _PAUSED] = 1
+    _leave(a, station, now_us)
+
+
+@njit(cache=True, nogil=True)
+def _pause_asked(a, station, now_us):
+    """A planned outage begins: what the register does now, it finishes (`fiscal.engine.service`)."""
+    if a[station + _PAUSED] or a[station + _PAUSE_ASKED]:
+        return
+    a[_RECORDS] = 1
+    if a[station + _STATE] in (_PROBING, _BUSY, _CLOSING):
+        a[station + _PAUSE_ASKED] = 1
+    else:
+        _pause(a, station, now_us)
+
+
+@njit(cache=True, nogil=True)
+def _resume_asked(a, station, now_us):
+    if a[station + _PAUSED]:
+        a[station + _PAUSED] = 0
+        if a[station + _STATE] == _READY:
+            _set_available(a, station, 1)
+            _next(a, station, now_us)
+    elif not a[station + _PAUSE_ASKED]:
+        return
+    a[station + _PAUSE_ASKED] = 0
+    a[_RECORDS] = 1
 
 
 @njit(cache=True, nogil=True)
@@ -452,7 +501,7 @@ def _probe(a, station):
 @njit(cache=True, nogil=True)
 def _well(a, station, now_us):
     a[station + _STATE] = _READY
-    if not a[station + _AVAILABLE]:
+    if not a[station + _PAUSED]:
         _set_available(a, station, 1)
     _next(a, station, now_us)
 
@@ -629,6 +678,17 @@ def _written(a, service_us, now_us):
 
 
 @njit(cache=True, nogil=True)
+def _plan_comes(a, planned, service_us, now_us):
+    """A planned outage begins or ends. Returns the address of the next such change."""
+    if a[planned + 2]:
+        _pause_asked(a, a[planned + 1], now_us)
+    else:
+        _resume_asked(a, a[planned + 1], now_us)
+    _carry_out(a, service_us, now_us)
+    return planned + 3
+
+
+@njit(cache=True, nogil=True)
 def live(a, service_us, stop_us):
     """Let the farm live until every receipt is recorded, or until ``stop_us``. ``service_us``: by class of registers and receipt."""
     if stop_us <= 0:
@@ -640,8 +700,16 @@ def live(a, service_us, stop_us):
     slots, slots_end = a[_SLOTS], a[_SLOTS_END]
     for slot in range(slots, slots_end, 2):
         a[slot] = NEVER
+    planned = a[_PLANNED]
+    plan = slots + 2 * _PLAN
+    a[plan + 1] = -1  # the host has scheduled what is planned before all else
     if receipts:
         _schedule(a, _ARRIVALS, a[next_receipt + _AT_US])
+    a[_NEXT_PROBE] = NEVER
+    while planned < a[_PLANNED_END] and a[planned] <= 0:  # and so it may come before the engine has begun
+        planned = _plan_comes(a, planned, service_us, np.int64(0))
+    if planned < a[_PLANNED_END]:
+        a[plan] = a[planned]
     a[_NEXT_PROBE] = a[_PROBE_US]
     for s in range(_STATION, a[_STATIONS_END], _STATION_WIDTH):
         _probe(a, s)
@@ -665,14 +733,19 @@ def live(a, service_us, stop_us):
             a[_WAKE_AT] = NEVER
             _wake(a, now_us)
             _carry_out(a, service_us, now_us)
+        elif which == _PLAN:
+            planned = _plan_comes(a, planned, service_us, now_us)
+            if planned < a[_PLANNED_END]:
+                a[plan] = a[planned]
         else:
             while next_receipt < a[_RECEIPTS_END] and a[next_receipt + _AT_US] <= now_us:
-                if a[next_receipt + _KIND]:
+                if a[next_receipt + _KIND] and (a[_LIMIT] == 0 or a[_BACKLOG] < a[_LIMIT]):
+                    a[_BACKLOG] += 1
                     a[_NUMBER] += 1
                     a[next_receipt + _ARRIVAL] = a[_NUMBER]
                     _continue(a, next_receipt)
                     _carry_out(a, service_us, now_us)
-                else:  # no register may serve it: refused at the door
+                else:  # refused at the door: no register may serve it, or the queue is full
                     a[_ENDED] += 1
                 next_receipt += _RECEIPT_WIDTH
             if next_receipt < a[_RECEIPTS_END]:
@@ -687,6 +760,7 @@ Table = npt.NDArray[np.int64]
 def memory(
     rules: Mapping[str, int],
     closings_us: Table,
+    planned: Table,
     registers: Mapping[str, Table],
     may: npt.NDArray[np.bool_],
     receipts: Mapping[str, Table],
@@ -694,12 +768,18 @@ def memory(
 ) -> tuple[Table, Table]:
     """The memory of a farm that has just been switched on, with its rules, registers and traffic; and the part of it with the receipts.
 
-    ``may`` is by kind and register; the columns of ``registers`` and ``receipts`` are named in ``GIVEN_BY_...``.
+    ``planned`` has a row (moment, register, 1 begins or 0 ends) for each change of a planned outage, in order; ``may`` is by kind and
+    register; the columns of ``registers`` and ``receipts`` are named in ``GIVEN_BY_...``.
     """
     k, m = may.shape
     n = len(kind)
     ring = 1 << (n + m + 2).bit_length()
-    head = {"closings": len(closings_us), "slots": 2 * (m + _TASKS), "scratch": 4 * m + 8}
+    head = {
+        "closings": len(closings_us),
+        "planned": planned.size,
+        "slots": 2 * (m + _TASKS),
+        "scratch": 4 * m + 8,
+    }
     sizes = head | {
         "serves": k * m,
         "kinds": k * (_CANDIDATES + m),
@@ -720,11 +800,15 @@ def memory(
     for begin, stop, name in (
         (_RECEIPTS, _RECEIPTS_END, "receipts"),
         (_CLOSINGS, _CLOSINGS_END, "closings"),
+        (_PLANNED, _PLANNED_END, "planned"),
         (_SLOTS, _SLOTS_END, "slots"),
     ):
         a[begin], a[stop] = starts[name], starts[name] + sizes[name]
     a[_SCRATCH], a[_RING] = starts["scratch"], starts["ring"]
     a[starts["closings"] : starts["closings"] + len(closings_us)] = closings_us
+    outages = a[starts["planned"] : starts["planned"] + planned.size].reshape(-1, 3)
+    outages[:] = planned
+    outages[:, 1] = _STATION + _STATION_WIDTH * planned[:, 1]
     stations = a[_STATION : a[_STATIONS_END]].reshape(m, _STATION_WIDTH)
     for column, name in enumerate(GIVEN_BY_REGISTER):
         stations[:, column] = registers[name]
