@@ -40,6 +40,7 @@ LOOK: dict[str, tuple[str, str]] = {
     "garbled_bytes": (SKY, "xxxx"),
     "paper_out": (YELLOW, "////"),
     "register_slow": (GREEN, "----"),
+    "planned_outage": (YELLOW, "----"),
     "engine_crash": (BLACK, "...."),
     "disk_full": (GREEN, "xxxx"),
     "clock_jump": (SKY, "----"),

@@ -8,7 +8,7 @@ run, not by it. Faults that last and overlap on one target are joined, so that a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from bench.scenario_model import US_PER_DAY, US_PER_S
 from bench.streams import stream
 
 _LEAST_US = 1_000
+Span = tuple[int, int]
+"""(begins, ends) in microseconds of the run."""
 
 # What a fault has beside its time and target: (field of the scenario, name in `params`, factor to whole units).
 _PARAMS: dict[str, tuple[tuple[str, str, int | None], ...]] = {
@@ -55,6 +57,31 @@ def calendar(scenario: Scenario, seed: int | None = None, replication: int = 0) 
         seen[spec.kind] += 1
     found.sort(key=lambda fault: (fault.at_us, fault.kind, fault.target, fault.until_us))
     return _joined(found)
+
+
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans of time in order; those that overlap or touch are one. Raises ValueError for one that ends before it begins."""
+    found: list[Span] = []
+    for begin_us, end_us in sorted(spans):
+        if begin_us < 0 or end_us < begin_us:
+            raise ValueError(
+                f"an outage from {begin_us} to {end_us} us: it must not begin before the run, nor end before it begins"
+            )
+        if found and begin_us <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end_us, found[-1][1]))
+        elif end_us > begin_us:
+            found.append((begin_us, end_us))
+    return tuple(found)
+
+
+def outages(faults: Iterable[Fault], places: Mapping[str, Sequence[int]]) -> dict[int, tuple[Span, ...]]:
+    """When each register, by number, is planned to be out of service; ``places`` says which registers a target means."""
+    spans: dict[int, list[Span]] = {}
+    for fault in faults:
+        if fault.kind == "planned_outage":
+            for index in places[fault.target]:
+                spans.setdefault(index, []).append((fault.at_us, fault.until_us))
+    return {index: joined(spans[index]) for index in sorted(spans)}
 
 
 def _occurrences(scenario: Scenario, spec: Any, name: str, seed: int, replication: int) -> list[Fault]:

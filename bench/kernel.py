@@ -16,7 +16,7 @@ twin over them and says of every receipt which register recorded it, and when.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import kernel_engine, kernel_recursion
+from bench.faults import Span, joined
 from bench.kernel_engine import NEVER
 from fiscal.engine.config import EngineConfig
 
@@ -119,7 +120,7 @@ def farm_of(
     start_us: int = 0,
     commit_us: int = 0,
     service_class: Sequence[int] | None = None,
-    outages_us: Mapping[int, Sequence[tuple[int, int]]] | None = None,
+    outages_us: Mapping[int, Sequence[Span]] | None = None,
 ) -> Farm:
     """The farm an engine is configured for.
 
@@ -167,21 +168,6 @@ def farm_of(
         queue_limit=config.queue_limit,
         outages_us=tuple(joined((outages_us or {}).get(n, ())) for n in range(len(registers))),
     )
-
-
-def joined(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Spans of time in order; those that overlap or touch are one. Raises ValueError for one that ends before it begins."""
-    found: list[tuple[int, int]] = []
-    for begin, end in sorted(spans):
-        if end < begin or begin < 0:
-            raise ValueError(
-                f"an outage from {begin} to {end}: it must end after it begins, and not begin before the run"
-            )
-        if found and begin <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        elif end > begin:
-            found.append((begin, end))
-    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

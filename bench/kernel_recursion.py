@@ -237,8 +237,8 @@ def _central(rules, close_at_us, stations, pauses, may, at_us, kind, service_us,
             if free_us < best_us:
                 best, best_us, tied = s, free_us, False
             elif free_us == best_us:
-                if stations[_ORDER, s] < 0 or stations[_ORDER, best] < 0:
-                    tied = True  # who closed first is not known here
+                if len(may) > 1 or stations[_ORDER, s] < 0 or stations[_ORDER, best] < 0:
+                    tied = True  # receipts of several kinds do not begin in order; who closed first is not known here
                 elif (
                     free_us - stations[_SEEN_US, s] >= 5 * probe_us
                     or free_us - stations[_SEEN_US, best] >= 5 * probe_us

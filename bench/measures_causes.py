@@ -36,6 +36,7 @@ CAUSES: dict[str, str] = {
     "garbled_bytes": "garbled bytes on the line",
     "paper_out": "out of paper",
     "register_slow": "register slow",
+    "planned_outage": "planned outage",
     "engine_crash": "engine down",
     "disk_full": "journal's disk full",
     "clock_jump": "register's clock wrong",

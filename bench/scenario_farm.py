@@ -195,6 +195,10 @@ class Farm(Table):
     spare_join_queue: Annotated[Count, Field(ge=1)] = Field(
         default=10, description="spare registers join when so many receipts wait"
     )
+    queue_limit: Annotated[Count, Field(ge=0)] = Field(
+        default=0,
+        description="a receipt that comes while so many wait is refused at the door, and the shop must keep it; 0: none is",
+    )
 
 
 class Shifts(Table):

@@ -135,6 +135,13 @@ class DiskFull(_Lasting):
     kind: Literal["disk_full"]
 
 
+class PlannedOutage(_Lasting):
+    """A register is planned to be out of service: it finishes the receipt in work, then gets none until the time is over."""
+
+    kind: Literal["planned_outage"]
+    target: Target = "any"
+
+
 FaultSpec = Annotated[
     PowerCut
     | ComputerHang
@@ -146,7 +153,8 @@ FaultSpec = Annotated[
     | EngineCrash
     | ClockJump
     | OperatorUnreachable
-    | DiskFull,
+    | DiskFull
+    | PlannedOutage,
     Field(discriminator="kind"),
 ]
 
@@ -162,6 +170,7 @@ FaultKind = Literal[
     "clock_jump",
     "operator_unreachable",
     "disk_full",
+    "planned_outage",
 ]
 
 # What a fault may hit: registers, computers, or the shop as a whole.
@@ -177,4 +186,5 @@ REACH: dict[str, tuple[str, ...]] = {
     "clock_jump": ("register",),
     "operator_unreachable": (),
     "disk_full": (),
+    "planned_outage": ("register",),
 }

@@ -123,6 +123,7 @@ def engine_config(scenario: Scenario, farm: Sequence[Place]) -> EngineConfig:
         stagger_us=round(shifts.stagger_min * 60e6),
         max_age_us=round(shifts.max_age_h * 3600e6),
         spare_join_queue=scenario.farm.spare_join_queue,
+        queue_limit=scenario.farm.queue_limit,
         salt=scenario.seed,
     )
 

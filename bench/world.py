@@ -14,7 +14,7 @@ import simpy
 from simpy.events import Timeout
 
 from bench import log as rows
-from bench.faults import Fault
+from bench.faults import Fault, outages
 from bench.log import EventLog
 from bench.shop import RETRY_US, Request, Shop
 from fiscal.engine import events
@@ -96,6 +96,11 @@ class World:
                 self._at(fault.at_us, self._fault_begins, fault)
                 if fault.until_us > fault.at_us:
                     self._at(fault.until_us, self._fault_ends, fault)
+        self._outages = outages(faults, self._places)
+        for index, spans in self._outages.items():
+            for begin_us, end_us in spans:
+                self._at(begin_us, self._plan, (index, True))
+                self._at(end_us, self._plan, (index, False))
         self._at(0, self._start)
         if requests:
             self._at(requests[0].at_us, self._arrivals)
@@ -178,6 +183,7 @@ class World:
         self.log.add(now, rows.ENGINE, detail="restart")
         self._happened(fault, False)
         self._start()
+        self._remember_plans()
         self._ask_again()
 
     # --- the shop ----------------------------------------------------------------------------------------------------
@@ -298,12 +304,29 @@ class World:
             self._note(fault, -1, begins)
         elif fault.kind == "operator_unreachable":
             self._happened(fault, begins)
+        elif fault.kind == "planned_outage":
+            for index in self._places[fault.target]:
+                self.fired[fault.kind] += begins
+                self._note(fault, index, begins)
         else:
             for index in self._places[fault.target]:
                 if self._seats[index].fault(fault, begins):
                     self._note(fault, index, begins)
                     if begins and fault.kind not in _STRIKES_LATER:
                         self.fired[fault.kind] += 1
+
+    def _plan(self, event: Any) -> None:
+        if self.engine is not None:
+            index, begins = event.value
+            self.deliver(events.PauseAsked(index, "planned outage") if begins else events.ResumeAsked(index))
+
+    def _remember_plans(self) -> None:
+        """What was planned while nobody was there to hear of it: the engine takes no notice of what it knows."""
+        now = int(self.env.now)
+        for index, spans in self._outages.items():
+            out = any(begin_us <= now < end_us for begin_us, end_us in spans)
+            if self.engine is not None:  # it may die once more
+                self.deliver(events.PauseAsked(index, "planned outage") if out else events.ResumeAsked(index))
 
     def _happened(self, fault: Fault, begins: bool) -> None:
         self.fired[fault.kind] += begins

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 from zlib import crc32
 
@@ -10,13 +11,14 @@ import pytest
 import simpy
 
 from bench import kernel
+from bench.faults import Fault, outages
 from bench.shop import Request
 from bench.timed import TimedSeat
 from bench.world import World
 from fiscal.engine.config import EngineConfig, RegisterFacts
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat, fingerprint
 
-CASES = 60  # for each policy
+CASES = 50  # for each policy
 START_S = 1_795_737_600  # a Friday's midnight
 SECOND = 1_000_000
 ENTITIES = ("7707083893", "500100732259")
@@ -28,7 +30,10 @@ class Case:
 
     def __init__(self, policy: str, seed: int) -> None:
         draw = Random(f"{policy} {seed}")
-        self.commit_us = draw.choice((0, 0, 1, 2_000, 300_000))
+        at_once = (
+            draw.random() < 0.6
+        )  # what the recursion can do: commits take no time, receipts some, deadlines rise
+        self.commit_us = 0 if at_once else draw.choice((0, 0, 1, 2_000, 300_000))
         registers = tuple(
             RegisterFacts(
                 f"kkt-{n}",
@@ -41,7 +46,7 @@ class Case:
                 service_line_us=draw.choice((25_000, 500_000)),
                 z_report_us=draw.choice((30, 720)) * SECOND,
             )
-            for n in range(draw.randint(1, 6))
+            for n in range(draw.randint(3, 9) if at_once else draw.randint(1, 6))
         )
         self.config = EngineConfig(
             registers,
@@ -53,6 +58,7 @@ class Case:
             probe_us=draw.choice((60, 60, 7, 100_000)) * SECOND,
             spare_join_queue=draw.choice((2, 10)),
             salt=draw.getrandbits(62),
+            queue_limit=draw.choice((0, 0, 0, 3, 25)),
         )
         # a coarse clock makes moments coincide: arrivals, completions, probes, closings
         tick = draw.choice((1, 1, SECOND // 2, 5 * SECOND))
@@ -65,15 +71,25 @@ class Case:
         mean = draw.choice((4.0, 12.0)) * SECOND
         self.at = at
         self.lines = [draw.randint(1, 9) for _ in at]
-        self.service = [max(0, round(draw.expovariate(1 / mean))) // tick * tick for _ in at]
+        self.service = [max(at_once, round(draw.expovariate(1 / mean)) // tick * tick) for _ in at]
         self.wanted = [
             (draw.choice(ENTITIES), draw.choice((1, 1, 2)), draw.choice(SITES))
             if seed % 3 == 0
             else (ENTITIES[0], 1, SITES[0])
             for _ in at
         ]
-        self.deadlines = [t + (draw.choice((60, 300)) if seed % 5 == 0 else 300) * SECOND for t in at]
+        self.deadlines = [
+            t + (draw.choice((60, 300)) if seed % 5 == 0 and not at_once else 300) * SECOND for t in at
+        ]
         self.stop_us = 14_400 * SECOND
+        self.faults = []
+        for _ in range(draw.choice((0, 0, 1, 4))):
+            fact = draw.choice(registers)
+            begin_us = (
+                draw.choice((0, draw.randrange(span), draw.randrange(0, 7200, 600) * SECOND)) // tick * tick
+            )
+            lasts_us = draw.choice((300, 2_000)) * SECOND
+            self.faults.append(Fault("planned_outage", fact.name, begin_us, begin_us + lasts_us))
 
     def timed(self) -> list[tuple[int, int]]:
         """The real engine: (register, moment the journal knows) of every receipt."""
@@ -99,7 +115,7 @@ class Case:
             for fact in self.config.registers
         ]
         names = [fact.name for fact in self.config.registers]
-        world = World(env, self.config, seats, {}, names, requests, (), START_S, self.commit_us)
+        world = World(env, self.config, seats, {}, names, requests, self.faults, START_S, self.commit_us)
         env.run(until=self.stop_us)
         found = []
         for request in requests:
@@ -112,9 +128,17 @@ class Case:
                 found.append((names.index(view.register), view.recorded_wall_us - START_S * SECOND))
         return found
 
-    def compiled(self) -> list[tuple[int, int]]:
+    def compiled(self, program: str = "") -> tuple[str, list[tuple[int, int]]]:
+        """The compiled one: which program did it; (register, moment recorded) of every receipt."""
         kinds = list(dict.fromkeys(self.wanted))
-        farm = kernel.farm_of(self.config, kinds, start_us=START_S * SECOND, commit_us=self.commit_us)
+        places = {fact.name: (n,) for n, fact in enumerate(self.config.registers)}
+        farm = kernel.farm_of(
+            self.config,
+            kinds,
+            start_us=START_S * SECOND,
+            commit_us=self.commit_us,
+            outages_us=outages(self.faults, places),
+        )
         who = [crc32(f"buyer-{n % 17}@example.org".encode()) for n in range(len(self.at))]
         traffic = kernel.Traffic(
             np.array(self.at),
@@ -123,23 +147,34 @@ class Case:
             np.array([kinds.index(kind) for kind in self.wanted]),
             np.array(who, np.uint64),
         )
-        fates = kernel.simulate(farm, traffic, np.array(self.service), self.stop_us)
-        register = np.where(fates.done_us < 0, -1, fates.register)
-        return list(zip(register.tolist(), fates.done_us.tolist(), strict=True))
+        fates = kernel.simulate(farm, traffic, np.array(self.service), self.stop_us, program=program)
+        return fates.program, list(zip(fates.register.tolist(), fates.done_us.tolist(), strict=True))
 
 
 @pytest.mark.parametrize("policy", kernel.POLICIES)
 def test_same_path(policy: str) -> None:
-    receipts = recorded = 0
+    receipts = recorded = refused = 0
+    programs: Counter[str] = Counter()
     for seed in range(CASES):
         case = Case(policy, seed)
-        timed, compiled = case.timed(), case.compiled()
-        differing = [n for n, pair in enumerate(zip(timed, compiled, strict=True)) if pair[0] != pair[1]]
-        assert not differing, (
-            f"{policy}, case {seed}: {len(differing)} of {len(timed)} receipts differ, first number {differing[0]} at "
-            f"{case.at[differing[0]]}: engine {timed[differing[0]]}, kernel {compiled[differing[0]]}"
-        )
+        timed = case.timed()
+        program, compiled = case.compiled()
+        programs[program] += 1
+        ways = {program: compiled}
+        if program == "recursion":
+            _, ways["engine"] = case.compiled("engine")
+        for name, way in ways.items():
+            differing = [n for n, pair in enumerate(zip(timed, way, strict=True)) if pair[0] != pair[1]]
+            assert not differing, (
+                f"Case({policy!r}, {seed}): {len(differing)} of {len(timed)} receipts differ, first number {differing[0]} at "
+                f"{case.at[differing[0]]}: timed {timed[differing[0]]}, {name} {way[differing[0]]}"
+            )
         receipts += len(timed)
         recorded += sum(register >= 0 for register, _ in timed)
-    print(f"{policy}: {CASES} cases, {receipts} receipts, {recorded} recorded, all on the same path")
+        refused += case.config.queue_limit > 0
+    print(
+        f"{policy}: {CASES} cases ({programs['recursion']} by the recursion, {programs['engine']} by the engine's twin alone, "
+        f"{refused} with a limited queue), {receipts} receipts, {recorded} recorded, all on the same path"
+    )
     assert recorded > receipts / 3
+    assert programs["recursion"] >= CASES / 6
