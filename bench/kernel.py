@@ -1,8 +1,10 @@
 """A farm and its traffic as arrays, and the compiled runs over them: fidelity ``kernel``.
 
-Sizing a farm means trying many farms on many days. What differs between them is little: so a day's traffic is made once (`Traffic`), and
-shared by all farms (common random numbers); a farm is a few numbers a register (`Farm`). `simulate` runs the engine's compiled
-twin over them and says of every receipt which register recorded it, and when.
+Sizing a farm means trying many farms on many days. What differs between them is little: so a day's traffic is made once (`Traffic`),
+and shared by all farms (common random numbers); a farm is a few numbers a register (`Farm`). `simulate` runs a compiled program
+over them and says of every receipt which register recorded it, and when. There are two programs: the recursion
+(`bench.kernel_recursion`), for farms whose journal takes no time, and the compiled twin of engine and host (`bench.kernel_engine`),
+for all. `bench.kernel_many` runs many farms over many days.
 
     >>> import numpy as np
     >>> from fiscal.engine.config import EngineConfig, RegisterFacts
@@ -192,7 +194,7 @@ class Fates:
 
 
 @dataclass(frozen=True, slots=True)
-class _Day:
+class Day:
     """A farm and its traffic, checked: every receipt is of a kind that some register serves, or of none (-1)."""
 
     farm: Farm
@@ -210,8 +212,8 @@ def simulate(
     moment or later has not happened. ``program`` forces one ("recursion", "engine"); else it is the recursion where that is exact, which
     is looked at, not supposed. Raises ValueError when the arrays do not fit together, or the program asked for cannot do it.
     """
-    day = _checked(farm, traffic, service_us)
-    why = "asked for" if program == "engine" else _why_not(day)
+    day = checked(farm, traffic, service_us)
+    why = "asked for" if program == "engine" else why_not(day)
     if not why:
         fates, why = _recursion(day, stop_us)
         if fates is not None:
@@ -221,7 +223,8 @@ def simulate(
     return _engine(day, stop_us, why)
 
 
-def _checked(farm: Farm, traffic: Traffic, service_us: Any) -> _Day:
+def checked(farm: Farm, traffic: Traffic, service_us: Any) -> Day:
+    """The arrays of a run, looked at. Raises ValueError when they do not fit together."""
     n = len(traffic)
     service = np.ascontiguousarray(np.atleast_2d(np.asarray(service_us, np.int64)))
     if service.shape[1] != n or service.shape[0] <= int(farm.service_class.max()):
@@ -232,10 +235,10 @@ def _checked(farm: Farm, traffic: Traffic, service_us: Any) -> _Day:
     nobody = np.logical_not(np.any(farm.may, axis=1)).reshape(-1)
     if nobody.any():
         kind = np.where((kind >= 0) & nobody[kind], -1, kind)
-    return _Day(farm, traffic, kind, service)
+    return Day(farm, traffic, kind, service)
 
 
-def _why_not(day: _Day) -> str:
+def why_not(day: Day) -> str:
     """Why the recursion cannot do a day, as far as that can be seen beforehand; "" when it may."""
     farm = day.farm
     if farm.commit_us:
@@ -251,18 +254,24 @@ def _why_not(day: _Day) -> str:
     return ""
 
 
-def _recursion(day: _Day, stop_us: int) -> tuple[Fates | None, str]:
+def _rules(farm: Farm, names: Sequence[str]) -> dict[str, int]:
+    numbers = {"policy": POLICIES.index(farm.policy), "reroute": int(farm.reroute)}
+    return {name: numbers[name] if name in numbers else getattr(farm, name) for name in names}
+
+
+def recursion_tables(farm: Farm) -> tuple[Ints, Ints, Ints, Ints]:
+    """A farm as `kernel_recursion` knows it: rules, planned outages, registers, kinds."""
+    rules = np.array(list(_rules(farm, kernel_recursion.RULES).values()), np.int64)
+    pauses = np.array([span for spans in farm.outages_us for span in spans], np.int64).reshape(-1, 2)
+    given = np.array([getattr(farm, name) for name in kernel_recursion.GIVEN_BY_REGISTER], np.int64)
+    outages = [len(spans) for spans in farm.outages_us]
+    return rules, np.ascontiguousarray(pauses.T), *kernel_recursion.tables(given, outages, len(farm.may))
+
+
+def _recursion(day: Day, stop_us: int) -> tuple[Fates | None, str]:
     farm, traffic = day.farm, day.traffic
     n = len(traffic)
-    values: dict[str, int] = {
-        **{name: getattr(farm, name) for name in kernel_recursion.RULES if name not in ("policy", "reroute")},
-        "policy": POLICIES.index(farm.policy),
-        "reroute": int(farm.reroute),
-    }
-    rules = np.array([values[name] for name in kernel_recursion.RULES], np.int64)
-    pauses = np.array([span for spans in farm.outages_us for span in spans], np.int64).reshape(-1, 2).T.copy()
-    given = np.array([getattr(farm, name) for name in kernel_recursion.GIVEN_BY_REGISTER], np.int64)
-    stations, kinds = kernel_recursion.tables(given, [len(spans) for spans in farm.outages_us], len(farm.may))
+    rules, pauses, stations, kinds = recursion_tables(farm)
     followed = farm.policy == "earliest_completion" or bool(farm.spare.any()) or farm.queue_limit > 0
     register, done_us = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
     number, following = np.zeros(n, np.int64), np.empty(n, np.int64)
@@ -279,18 +288,14 @@ def _recursion(day: _Day, stop_us: int) -> tuple[Fates | None, str]:
     return Fates(register, done_us, done_us, "recursion"), ""
 
 
-def _engine(day: _Day, stop_us: int, why: str) -> Fates:
+def _engine(day: Day, stop_us: int, why: str) -> Fates:
     farm, traffic = day.farm, day.traffic
     n = len(traffic)
     deadlines = traffic.deadline_us
     rank = np.arange(n, dtype=np.int64)
     if (np.diff(deadlines) < 0).any():
         rank[np.lexsort((rank, deadlines))] = np.arange(n)
-    rules: dict[str, int] = {
-        **{name: getattr(farm, name) for name in kernel_engine.RULES if name not in ("policy", "reroute")},
-        "policy": POLICIES.index(farm.policy),
-        "reroute": int(farm.reroute),
-    }
+    rules = _rules(farm, kernel_engine.RULES)
     registers = {name: getattr(farm, name) for name in kernel_engine.GIVEN_BY_REGISTER}
     receipts = {
         "at_us": traffic.at_us,

@@ -12,7 +12,10 @@ replay of the host's scheduling knows that. It looks for those ties, it does not
 receipts they take no time. Nor can it do a pool that several registers empty under a policy with queues (all candidates are out at the
 same time), and spare registers under ``central``.
 
-Like `kernel_engine`, one file, for the sake of numba's cache.
+`run` takes one day; `run_lanes` eight at once, for the farms most sweeps are about: the policy "shortest_queue", every register
+serves every receipt, no spares, no limit of the queue, and what waits at a stop waits on (``reroute`` off).
+
+Like `kernel_engine`, one file, for the sake of numba's cache; what it takes from there (numbers of policies, SplitMix64) stays as it is.
 """
 
 # mypy: disable-error-code="untyped-decorator,no-untyped-call,no-untyped-def,misc"
@@ -640,6 +643,161 @@ def run(
         rules, close_at_us, stations, kinds, pauses, may, followed, at_us, lines, kind, who, number, service_us,
         register, done_us, following,
     )  # fmt: skip
+
+
+# --- lanes ---------------------------------------------------------------------------------------------------------------------------
+#
+# One receipt depends on the receipt before it: a day is one long chain, and the processor waits at every link of it, most of all where it
+# guessed wrong whether a register has done something meanwhile. Eight days are eight chains that know nothing of each other. Their
+# numbers lie side by side, what was a question is a sum (a register has done so many receipts more: one, or none), and the compiler
+# makes one instruction of the same step for several days.
+
+LANES = 8
+LANE_ROOM = 256  # receipts that may wait for one register
+LANE_REGISTERS = 255
+_LANE_MASK = LANE_ROOM - 1
+_BITS = 8  # of a register's number, in the key by which the shortest queue is found
+_NO_ROOM = 99  # a reason of the lanes alone
+
+
+@njit(cache=True, nogil=True)
+def run_lanes(rules, close_at_us, stations, pauses, at_us, service_us, register, done_us):
+    """Let a simple farm work eight days side by side.
+
+    ``at_us`` and ``service_us`` are by receipt and lane, ``register`` and ``done_us`` by lane and receipt. Returns a
+    reason for each lane: 0 where it is done, else what it writes there is void.
+    """
+    m = stations.shape[2]
+    reasons = np.zeros(LANES, np.int64)
+    next_us = np.full((m, LANES), NEVER, np.int64)  # when the receipt in work is done
+    key = np.zeros((m, LANES), np.int64)  # receipts in hand, then the register's number
+    first = np.zeros((m, LANES), np.int64)  # where in the ring the receipt in work is
+    last = np.zeros((m, LANES), np.int64)
+    free_us = np.zeros((m, LANES), np.int64)
+    stop_us = np.empty((m, LANES), np.int64)
+    ring = np.full((m, LANE_ROOM, LANES), NEVER, np.int64)
+    away_us = np.full((m, LANES), NEVER, np.int64)  # a stop that is to come: when it begins,
+    back_us = np.full((m, LANES), NEVER, np.int64)  # and when the register serves again
+    change_us = np.zeros(LANES, np.int64)
+    best = np.empty(LANES, np.int64)
+    for s in range(m):
+        for lane in range(LANES):
+            key[s, lane] = s
+            _set_stop(stations[lane], pauses, s)
+            stop_us[s, lane] = stations[lane, _STOP_US, s]
+    for n in range(len(at_us)):
+        now_us = at_us[n]
+        due = False
+        for lane in range(LANES):
+            due |= now_us[lane] >= change_us[lane]
+        if due:
+            for lane in range(LANES):
+                if now_us[lane] >= change_us[lane] and reasons[lane] == 0:
+                    until_us = now_us[lane]
+                    nearest_us = NEVER
+                    for s in range(m):
+                        while True:
+                            if away_us[s, lane] == NEVER and back_us[s, lane] == NEVER:
+                                begin_us = max(stop_us[s, lane], free_us[s, lane])
+                                if stop_us[s, lane] == NEVER or begin_us > until_us:
+                                    nearest_us = min(nearest_us, stop_us[s, lane])
+                                    break
+                                _ahead(
+                                    rules,
+                                    stations[lane],
+                                    pauses,
+                                    s,
+                                    lane,
+                                    begin_us,
+                                    free_us,
+                                    stop_us,
+                                    away_us,
+                                    back_us,
+                                    reasons,
+                                )
+                                if reasons[lane]:
+                                    break
+                            elif away_us[s, lane] <= until_us:
+                                key[s, lane] += _OUT
+                                away_us[s, lane] = NEVER
+                            elif away_us[s, lane] == NEVER and back_us[s, lane] <= until_us:
+                                key[s, lane] -= _OUT
+                                back_us[s, lane] = NEVER
+                            else:
+                                nearest_us = min(nearest_us, away_us[s, lane], back_us[s, lane])
+                                break
+                    change_us[lane] = nearest_us
+        while True:
+            more = False
+            for lane in range(LANES):
+                best[lane] = NEVER
+            for s in range(m):
+                for lane in range(LANES):
+                    gone = np.int64(next_us[s, lane] <= now_us[lane])
+                    first[s, lane] += gone
+                    key[s, lane] -= gone << _BITS
+                    following_us = ring[s, first[s, lane] & _LANE_MASK, lane]
+                    next_us[s, lane] = following_us
+                    more |= following_us <= now_us[lane]
+                    best[lane] = min(best[lane], key[s, lane])
+            if not more:
+                break
+        for lane in range(LANES):
+            if best[lane] >= _OUT:
+                reasons[lane] = _NO_ROOM
+            s = best[lane] & 255
+            begin_us = max(now_us[lane], free_us[s, lane])
+            if begin_us >= stop_us[s, lane]:
+                while begin_us >= stop_us[s, lane] and reasons[lane] == 0:
+                    if back_us[s, lane] != NEVER:
+                        reasons[lane] = _NO_ROOM
+                    else:
+                        _ahead(
+                            rules,
+                            stations[lane],
+                            pauses,
+                            s,
+                            lane,
+                            begin_us,
+                            free_us,
+                            stop_us,
+                            away_us,
+                            back_us,
+                            reasons,
+                        )
+                        change_us[lane] = min(change_us[lane], away_us[s, lane])
+                    begin_us = max(now_us[lane], free_us[s, lane])
+            finish_us = begin_us + service_us[n, lane]
+            free_us[s, lane] = finish_us
+            place = last[s, lane]
+            ring[s, place & _LANE_MASK, lane] = finish_us
+            ring[s, (place + 1) & _LANE_MASK, lane] = NEVER
+            last[s, lane] = place + 1
+            next_us[s, lane] = min(next_us[s, lane], finish_us)
+            key[s, lane] += 1 << _BITS
+            register[lane, n] = s
+            done_us[lane, n] = finish_us
+            if place + 2 - first[s, lane] >= LANE_ROOM:
+                reasons[lane] = _NO_ROOM
+            if stations[lane, _OPENED_US, s] == NEVER:
+                _open_shift(rules, close_at_us, stations[lane], pauses, s, finish_us)
+                stop_us[s, lane] = stations[lane, _STOP_US, s]
+                change_us[lane] = min(change_us[lane], stop_us[s, lane])
+    return reasons
+
+
+@njit(cache=True, nogil=True)
+def _ahead(rules, table, pauses, s, lane, begin_us, free_us, stop_us, away_us, back_us, reasons):
+    """Register ``s`` stops when it has done what is planned: from then on it is away, and what is planned next comes after it."""
+    table[_LAST_DONE_US, s] = free_us[s, lane]
+    end_us, reason = _stop(rules, table, pauses, s, begin_us)
+    stop_us[s, lane] = table[_STOP_US, s]
+    if reason:
+        reasons[lane] = reason
+    elif end_us > begin_us:
+        away_us[s, lane] = begin_us
+        back_us[s, lane] = end_us
+        free_us[s, lane] = end_us
 
 
 Table = npt.NDArray[np.int64]
