@@ -24,7 +24,7 @@ CLOSING_FORM = 5
 MARK_TAG = 1192
 RECEIPTS_TAG = 1118  # in the report on the closing of a shift: how many receipts it had
 _UNFINISHED = (states.QUEUED, states.ASSIGNED, states.PRINTING, states.ACCEPTING)
-_WITH_DOCUMENT = (states.RECORDED, states.CONFIRMED)
+_WITH_DOCUMENT = (states.RECORDED, states.SENT, states.CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)

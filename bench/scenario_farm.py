@@ -175,6 +175,10 @@ class Register(Table):
         default="electronic",
         description="electronic: prints only what asks for paper; paper: prints everything",
     )
+    sends: Literal["self", "relay"] = Field(
+        default="self",
+        description="self: the register sends its documents to the operator; relay: it has no network, the engine carries them",
+    )
     service: Service | None = Field(
         default=None,
         description="service time in fidelity `timed`; without it the times measured from the device profile",

@@ -97,7 +97,7 @@ class RegisterSlow(_Lasting):
     factor: Annotated[Number, Field(gt=1, le=1000)] = Field(default=3.0, description="how many times slower")
 
 
-EffectName = Literal["commit", "committed", "perform", "performed", "reply"]
+EffectName = Literal["commit", "committed", "perform", "performed", "reply", "exchange", "exchanged"]
 
 
 class EngineCrash(FaultTable):
@@ -107,7 +107,7 @@ class EngineCrash(FaultTable):
     effect: EffectName | None = Field(
         default=None,
         description="instead of at or per_day: die just before the nth step of this kind: "
-        "an effect to be carried out (commit, perform, reply) or an event to be handled (committed, performed)",
+        "an effect to be carried out (commit, perform, reply, exchange) or an event to be handled (committed, performed, exchanged)",
     )
     nth: Annotated[Count, Field(ge=1)] = Field(default=1, description="with effect: at which one of them")
     restart_s: Annotated[Seconds, Field(gt=0)] = Field(default=10.0, description="seconds until it is back")
@@ -127,6 +127,19 @@ class OperatorUnreachable(_Lasting):
     """The fiscal data operator does not answer; registers go on recording and their unsent documents pile up."""
 
     kind: Literal["operator_unreachable"]
+
+
+class InternetLost(_Lasting):
+    """A register's way to the operator is gone, the cable to it is not: it goes on printing."""
+
+    kind: Literal["internet_lost"]
+    target: Target = "any"
+
+
+class OperatorUnpaid(_Lasting):
+    """The operator's account is empty: he takes connections, and no documents."""
+
+    kind: Literal["operator_unpaid"]
 
 
 class DiskFull(_Lasting):
@@ -153,8 +166,14 @@ FaultSpec = Annotated[
     | EngineCrash
     | ClockJump
     | OperatorUnreachable
+<<<<<<< HEAD
     | DiskFull
     | PlannedOutage,
+=======
+    | OperatorUnpaid
+    | InternetLost
+    | DiskFull,
+>>>>>>> d4dd652 (Carry documents of registers without a network while they print; tell sent, awaited and unreachable from the drive's own exchange)
     Field(discriminator="kind"),
 ]
 
@@ -169,6 +188,8 @@ FaultKind = Literal[
     "engine_crash",
     "clock_jump",
     "operator_unreachable",
+    "operator_unpaid",
+    "internet_lost",
     "disk_full",
     "planned_outage",
 ]
@@ -185,6 +206,8 @@ REACH: dict[str, tuple[str, ...]] = {
     "engine_crash": (),
     "clock_jump": ("register",),
     "operator_unreachable": (),
+    "operator_unpaid": (),
+    "internet_lost": ("register", "computer"),
     "disk_full": (),
     "planned_outage": ("register",),
 }

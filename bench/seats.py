@@ -54,6 +54,7 @@ class WireSeat:
         start_s: int,
         operator: OperatorQueues,
         protocol: str = "",
+        relayed: bool = False,
         barriers: Iterable[int] = (),
         noise: np.random.Generator | None = None,
     ) -> None:
@@ -71,6 +72,9 @@ class WireSeat:
         self._env = env
         self._start_s = start_s
         self._operator = operator
+        self.register.relayed = relayed
+        if not relayed:
+            self.register.port_of = lambda drive: operator.port(drive, name)
         self._unpowered = 0
         self._unplugged = 0
         self._paperless = 0
@@ -83,6 +87,7 @@ class WireSeat:
             "paper_out": self._paper,
             "register_slow": self._slow,
             "clock_jump": self._clock,
+            "internet_lost": lambda fault, begins: True,  # the queue to the operator knows its outages
         }
 
     def perform(self, task: events.Task, done: Callable[[Outcome | None], None]) -> None:
@@ -97,7 +102,8 @@ class WireSeat:
     def settle(self, now_us: int) -> None:
         """Bring register and operator up to now."""
         self.line.catch_up(now_us)
-        self._operator.settle(self.drive, int(self.register.clock_offset_s), now_us)
+        if not self.register.relayed:
+            self._operator.settle(self.drive, int(self.register.clock_offset_s), now_us, self.name)
 
     def sent(self, now_us: int) -> bool:
         """Whether the operator has confirmed everything."""

@@ -13,6 +13,7 @@ import simpy
 from bench.audit import Audit, Document, against_operator, audit, documents_of
 from bench.faults import calendar
 from bench.measures import Asked, Run
+from bench.operator_line import OperatorLine
 from bench.progress import Progress
 from bench.scenario import Scenario, taxation_mask
 from bench.scenario_farm import Register
@@ -91,6 +92,7 @@ def places(scenario: Scenario) -> list[Place]:
             service_base_us=base_us,
             service_line_us=line_us,
             z_report_us=device.z_report_us,
+            relay=register.sends == "relay",
         )
         registration = Registration(
             entity.inn,
@@ -110,11 +112,11 @@ def places(scenario: Scenario) -> list[Place]:
     return found
 
 
-def engine_config(scenario: Scenario, farm: Sequence[Place]) -> EngineConfig:
-    """The engine's view of a scenario."""
+def engine_config(scenario: Scenario, farm: Sequence[Place], *, relays: bool = False) -> EngineConfig:
+    """The engine's view of a scenario. Documents are carried in ``wire`` only (``relays``): in ``timed`` there is no operator."""
     shifts = scenario.shifts
     return EngineConfig(
-        registers=tuple(place.facts for place in farm),
+        registers=tuple(place.facts if relays else replace(place.facts, relay=False) for place in farm),
         policy=scenario.farm.policy,
         reroute=scenario.farm.reroute,
         in_doubt=scenario.shop.in_doubt,
@@ -157,6 +159,7 @@ class Simulation:
             computer: tuple(i for i, place in enumerate(self.farm) if place.register.computer == computer)
             for computer in scenario.computers()
         }
+        self.operator_lines: dict[int, OperatorLine] = {}
         self.seats: list[WireSeat] | list[TimedSeat]
         if fidelity == "wire":
             self.seats = self._wire_seats(computers, replication)
@@ -164,7 +167,7 @@ class Simulation:
             self.seats = self._timed_seats(replication)
         self.world = World(
             self.env,
-            engine_config(scenario, self.farm),
+            engine_config(scenario, self.farm, relays=fidelity == "wire"),
             self.seats,
             computers,
             names,
@@ -173,15 +176,32 @@ class Simulation:
             scenario.start_s,
             round(scenario.shop.commit_ms * 1000),
         )
+        for register, line in self.operator_lines.items():
+            self.world.carry_through(register, line)
 
     def _wire_seats(self, computers: dict[str, tuple[int, ...]], replication: int) -> list[WireSeat]:
         scenario = self.scenario
         outages = tuple(Outage(f.at_us, f.until_us) for f in self.faults if f.kind == "operator_unreachable")
+        unpaid = tuple((f.at_us, f.until_us) for f in self.faults if f.kind == "operator_unpaid")
         reply_us = round(scenario.operator.delay_s * 1e6)
         self.operator = OperatorServer(
             OperatorProfile(reply_us=reply_us, control=False, outages=outages), epoch_s=scenario.start_s
         )
-        queues = OperatorQueues(self.operator)
+        networks = {
+            place.register.name: tuple(
+                (f.at_us, f.until_us)
+                for f in self.faults
+                if f.kind == "internet_lost"
+                and f.target in (place.register.name, place.register.computer, "all")
+            )
+            for place in self.farm
+        }
+        self.queues = queues = OperatorQueues(self.operator, networks=networks, unpaid=unpaid)
+        self.operator_lines = {
+            index: OperatorLine(self.operator, networks[place.register.name], unpaid)
+            for index, place in enumerate(self.farm)
+            if place.facts.relay
+        }
         seats = []
         for number, place in enumerate(self.farm, start=1):
             mine = (place.register.name, place.register.computer, "all")
@@ -200,6 +220,7 @@ class Simulation:
                     start_s=scenario.start_s,
                     operator=queues,
                     protocol=place.register.protocol or "",
+                    relayed=place.facts.relay,
                     barriers=barriers,
                     noise=stream(self.seed, f"noise {place.register.name}", replication),
                 )

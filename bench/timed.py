@@ -209,7 +209,7 @@ class TimedSeat:
         if fault.kind == "reply_lost":
             self._lose_replies += int(fault.params["count"])
             return True
-        return False
+        return fault.kind == "internet_lost"  # there is no operator here
 
     def fired(self) -> dict[str, int]:
         return {"reply_lost": self._lost}

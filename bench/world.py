@@ -16,6 +16,7 @@ from simpy.events import Timeout
 from bench import log as rows
 from bench.faults import Fault, outages
 from bench.log import EventLog
+from bench.operator_line import OperatorLine
 from bench.shop import RETRY_US, Request, Shop
 from fiscal.engine import events
 from fiscal.engine.config import EngineConfig
@@ -88,7 +89,10 @@ class World:
             events.Reply: self._reply,
             events.StatusChanged: self._status,
             events.RegisterChanged: self._register,
+            events.Exchange: self._exchange,
+            events.Reported: lambda effect: None,  # nobody asks for an X-report here
         }
+        self._operator_lines: dict[int, OperatorLine] = {}
         for fault in faults:
             if fault.kind == "engine_crash" and fault.params.get("effect"):
                 self._crash_steps[str(fault.params["effect"]), int(fault.params["nth"])] = fault
@@ -258,6 +262,26 @@ class World:
         if self._commits and not self._writing:
             self._write()
 
+    # --- the operator ------------------------------------------------------------------------------------------------
+
+    def carry_through(self, register: int, line: OperatorLine) -> None:
+        """Documents of this register are carried over this line."""
+        self._operator_lines[register] = line
+
+    def _exchange(self, effect: events.Exchange) -> None:
+        now = int(self.env.now)
+        carried = self._operator_lines[effect.register].carry(effect.data, now)
+        said = events.Exchanged(
+            effect.register, effect.number, carried.answer, carried.problem, carried.connected
+        )
+        self.log.add(now, rows.OPERATOR, "", effect.register, carried.problem or "answered", effect.number)
+        self._at(carried.at_us, self._exchanged, (self._life, said))
+
+    def _exchanged(self, event: Any) -> None:
+        life, said = event.value
+        if life == self._life:
+            self.deliver(said)
+
     # --- registers ---------------------------------------------------------------------------------------------------
 
     def _perform(self, effect: events.Perform) -> None:
@@ -302,7 +326,7 @@ class World:
         elif fault.kind == "disk_full":
             self._disk_full = begins
             self._note(fault, -1, begins)
-        elif fault.kind == "operator_unreachable":
+        elif fault.kind in ("operator_unreachable", "operator_unpaid"):
             self._happened(fault, begins)
         elif fault.kind == "planned_outage":
             for index in self._places[fault.target]:
@@ -340,7 +364,12 @@ _EFFECT_STEPS: dict[type[Any], str] = {
     events.Commit: "commit",
     events.Perform: "perform",
     events.Reply: "reply",
+    events.Exchange: "exchange",
 }
-_EVENT_STEPS: dict[type[Any], str] = {events.Committed: "committed", events.Performed: "performed"}
+_EVENT_STEPS: dict[type[Any], str] = {
+    events.Committed: "committed",
+    events.Performed: "performed",
+    events.Exchanged: "exchanged",
+}
 _STRIKES_LATER = frozenset({"reply_lost", "garbled_bytes"})
 """Faults that only make something possible; the line counts when it has happened."""

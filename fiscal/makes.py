@@ -14,6 +14,7 @@ from fiscal.devices import Device
 from fiscal.emulators import Emulator
 from fiscal.emulators.atol import AtolRegister
 from fiscal.emulators.drive import Drive
+from fiscal.emulators.operator_port import DrivePort
 from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.registers.atol.driver import AtolDriver
 from fiscal.registers.atol.receipts import Facts as AtolFacts
@@ -37,6 +38,8 @@ class EmulatedRegister(Emulator, Protocol):
     clock_offset_s: float
     cover_open: bool
     drive: Drive
+    relayed: bool
+    port_of: Callable[[Drive], DrivePort]
 
     def paper_out(self, now_us: int) -> None: ...
 

@@ -18,6 +18,7 @@ from fiscal.devices import Device
 from fiscal.emulators import (  # noqa: F401  the modules fill HANDLERS
     Output,
     atol_counters,
+    atol_exchange,
     atol_registration,
     atol_sales,
     atol_service,
@@ -168,6 +169,7 @@ class AtolRegister(DriveSlot):
         self._payload = self._answer = self._due_us = None
         self._print_us = 0
         self._busy_until_us = min(self._busy_until_us, now_us)
+        self.exchange_broken()
         self.reading = self.split_tag = b""
         self.pending_tags = []
         self.mode = 0 if self.receipt is None else 1

@@ -24,7 +24,6 @@ BLOCK = 1000
 RECEIPT_FORMS = frozenset((3, 4, 31, 41))
 
 _shift = reply(0xA410)
-_exchange = reply(0xA420)
 _status = reply(0xA430)
 _validity = reply(0xA432)
 _version = reply(0xA433)
@@ -45,12 +44,6 @@ def moment_bytes(time_s: int) -> bytes:
 def shift(register: Register) -> bytes:
     drive = register.drive
     return _shift(drive.shift_open, drive.shift & 0xFFFF, drive.receipts_in_shift & 0xFFFF)
-
-
-@handles(0xA420)
-def exchange(register: Register) -> bytes:
-    waiting = register.drive.unsent
-    return _exchange(2 if waiting.count else 0, 0, min(waiting.count, 0xFFFF), waiting.first, waiting.time_s)
 
 
 @handles(0xA430)

@@ -229,6 +229,13 @@ class OperatorBuffer:
         self._expected = size
         return self._block
 
+    def write_all(self, answer: bytes, now_s: int) -> Confirmation:
+        """The whole answer in one piece, after `begin`. Errors as `write`."""
+        self._answer = b""
+        self._expected = 0
+        self._message = b""
+        return self.port.ticket(answer, now_s)
+
     def write(self, offset: int, data: bytes, now_s: int) -> Confirmation | None:
         """FF33: a block of it; the confirmation with the last. A block that came before may come again. Errors 02 (no answer was
         announced), 09 (a gap, or more than announced), 20."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from fiscal.emulators.operator_port import BLOCK, DrivePort, OperatorBuffer
-from fiscal.emulators.shtrih_dispatch import CommandError, reply
+from fiscal.emulators.shtrih_dispatch import CommandError, handles, reply
 
 NO_DATA = 0x08
 WRONG_STATE = 0x02
@@ -29,23 +29,27 @@ class Relaying(Protocol):
     def exchange(self) -> OperatorBuffer | None: ...
 
     @property
+    def port(self) -> DrivePort: ...
+
+    @property
     def now_s(self) -> int: ...
 
 
+@handles(0xFF30)
 def operator_buffer(register: Relaying) -> bytes:
-    """FF30"""
     exchange = register.exchange
     return bytes(_buffer(*((0, BLOCK) if exchange is None else exchange.state())))
 
 
+@handles(0xFF31)
 def read_operator_buffer(register: Relaying, offset: int, count: int) -> bytes:
-    """FF31"""
     exchange = register.exchange
     if exchange is None:
         raise CommandError(NO_DATA)
     return bytes(_block(exchange.read(offset, count)))
 
 
+@handles(0xFF32)
 def begin_operator_answer(register: Relaying, size: int) -> bytes:
     """FF32"""
     exchange = register.exchange
@@ -54,8 +58,9 @@ def begin_operator_answer(register: Relaying, size: int) -> bytes:
     return bytes(_begun(exchange.begin(size)))
 
 
+@handles(0xFF33)
 def write_operator_answer(register: Relaying, offset: int, count: int, data: bytes) -> bytes:
-    """FF33; with the last block the drive takes the answer or refuses it (20h)."""
+    """With the last block the drive takes the answer or refuses it (20h)."""
     exchange = register.exchange
     if exchange is None:
         raise CommandError(WRONG_STATE)
@@ -65,7 +70,8 @@ def write_operator_answer(register: Relaying, offset: int, count: int, data: byt
     return b""
 
 
-def exchange_status(port: DrivePort) -> bytes:
-    """FF39, for either kind of register."""
-    s = port.status()
+@handles(0xFF39)
+def exchange_status(register: Relaying) -> bytes:
+    """For either kind of register."""
+    s = register.port.status()
     return bytes(_status(s.flags, s.reading, min(s.queue, 0xFFFF), s.first, s.time_s))

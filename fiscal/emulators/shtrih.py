@@ -16,6 +16,7 @@ import struct
 from fiscal.devices import Device
 from fiscal.emulators import (  # noqa: F401  the modules fill HANDLERS
     Output,
+    operator_shtrih,
     shtrih_corrections,
     shtrih_sales,
     shtrih_service,
@@ -185,6 +186,7 @@ class ShtrihRegister(DriveSlot):
         self._reset_links()
         self._payload = self._answer = self._due_us = None
         self._busy_until_us = min(self._busy_until_us, now_us)
+        self.exchange_broken()
         self.output = self.new_date = self.correction = None
         self.shift_tags = b""
 

@@ -34,12 +34,10 @@ _registration = reply(0xFF09)
 _find = reply(0xFF0A)
 _shift_document = reply(0xFF0B)
 _state = reply(0xFF38)
-_exchange = reply(0xFF39)
 _select = reply(0xFF3A)
 _confirmation = reply(0xFF3C)
 _shift = reply(0xFF40)
 _memory = reply(0xFF63)
-_buffer = reply(0xFF30)
 
 
 def fact(register: Register, table: int, field: int) -> int | str | None:
@@ -109,12 +107,6 @@ def memory(register: Register) -> bytes:
 def shift_parameters(register: Register) -> bytes:
     drive = register.drive
     return _shift(drive.shift_open, drive.shift & 0xFFFF, drive.receipts_in_shift & 0xFFFF)
-
-
-@handles(0xFF39)
-def exchange_status(register: Register) -> bytes:
-    unsent = register.drive.unsent
-    return _exchange(2 if unsent.count else 0, 0, min(unsent.count, 0xFFFF), unsent.first, unsent.time_s)
 
 
 @handles(0xFF3F)
@@ -347,30 +339,6 @@ def close_drive(register: Register) -> bytes:
 @handles(0xFF07)
 def reset_drive(register: Register, code: int) -> bytes:
     # Erasing a drive destroys documents; the emulated drive is a serial one and does not offer it.
-    raise CommandError(BAD_STATE)
-
-
-# ---- relay to the operator by the host --------------------------------------------------------------------------------------------
-
-
-@handles(0xFF30)
-def operator_buffer(register: Register) -> bytes:
-    """Nothing for the host to carry: this register exchanges with the operator by itself."""
-    return _buffer(0, BLOCK)
-
-
-@handles(0xFF31)
-def read_operator_buffer(register: Register, offset: int, count: int) -> bytes:
-    raise CommandError(NO_DATA)
-
-
-@handles(0xFF32)
-def begin_operator_answer(register: Register, size: int) -> bytes:
-    raise CommandError(BAD_STATE)
-
-
-@handles(0xFF33)
-def write_operator_answer(register: Register, offset: int, count: int, data: bytes) -> bytes:
     raise CommandError(BAD_STATE)
 
 

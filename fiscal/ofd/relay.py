@@ -3,7 +3,8 @@
 Such a register shows the message that waits (FF30: size and greatest block; FF31: a block of it) and takes the operator's answer back
 (FF32: begin; FF33: a block). What the bytes mean is none of the carrier's business: drive and operator read them. The relay is a
 conversation with two lines. On the register's line it yields whatever steps the register's driver yields; on the other side it yields
-one kind of step of its own, `Exchange`: open a connection to the operator, send, read one whole answer, close.
+one kind of step of its own, `Exchange`: open a connection to the operator, send, read one whole answer, close. Its two halves on the
+register's line, `take_message` and `put_answer`, stand alone as well: the engine lets a register make receipts between them.
 
 Nothing can be lost or doubled on the way. Until the drive has accepted the confirmation it shows the same message again, and an operator
 answers a document he has with the confirmation he gave before. Source: reference sheet ``shtrih.md`` section 2.6.
@@ -137,11 +138,10 @@ def relay(buffer: OperatorBuffer, limit: int = 1, timeout_us: int = REPLY_US) ->
     code = 0
     try:
         while confirmed < limit:
-            size, block = yield from buffer.state()
-            if not size:
+            message = yield from take_message(buffer)
+            if not message:
                 empty = True
                 break
-            message = yield from _read(buffer, size, block)
             reached = False
             answer = yield Exchange(corrected(message), timeout_us)
             connected = bool(answer)
@@ -150,7 +150,7 @@ def relay(buffer: OperatorBuffer, limit: int = 1, timeout_us: int = REPLY_US) ->
             reached = True
             if not read_message(answer).body:
                 raise OfdError("session", "the operator answers without a container")
-            yield from _write(buffer, answer)
+            yield from put_answer(buffer, answer)
             confirmed += 1
             document = document_number(message)
     except OperatorUnreachable as error:
@@ -164,7 +164,12 @@ def relay(buffer: OperatorBuffer, limit: int = 1, timeout_us: int = REPLY_US) ->
     return Relayed(confirmed, document, connected, reached, empty, problem, code)
 
 
-def _read(buffer: OperatorBuffer, size: int, block: int) -> Generator[Any, Any, bytes]:
+def take_message(buffer: OperatorBuffer) -> Generator[Any, Any, bytes]:
+    """The message that waits in the register, empty when none does. Raises `OfdError` when the register says strange things, and
+    `BufferRefused`."""
+    size, block = yield from buffer.state()
+    if not size:
+        return b""
     if block < 1:
         raise OfdError("session", "the register reads in blocks of nothing")
     parts = []
@@ -179,7 +184,8 @@ def _read(buffer: OperatorBuffer, size: int, block: int) -> Generator[Any, Any, 
     return b"".join(parts)
 
 
-def _write(buffer: OperatorBuffer, answer: bytes) -> Generator[Any, Any, None]:
+def put_answer(buffer: OperatorBuffer, answer: bytes) -> Generator[Any, Any, None]:
+    """Give the operator's answer to the register, whose drive checks it. Raises as `take_message`."""
     block = yield from buffer.begin(len(answer))
     if block < 1:
         raise OfdError("session", "the register takes blocks of nothing")

@@ -283,6 +283,9 @@ _ROWS: Iterable[Command] = (
     # Drive
     _c(0xA410, "drive: shift", "", "open:u8 shift:word receipt:word", again=True),
     _c(0xA420, "drive: exchange", "", "state:u8 reading:u8 unsent:word first:long time:moment", again=True),
+    _c(0xA422, "drive: begin reading the message", "", "size:word block:u8", again=True),
+    _c(0xA423, "drive: block of the message", "offset:word count:u8", "data:rest", again=True),
+    _c(0xA426, "drive: operator's answer", "data:rest", "document:long"),
     _c(
         0xA430,
         "drive: status",

@@ -28,7 +28,7 @@ from fiscal.engine.outcomes import (
 )
 from fiscal.ffd.tlv import FfdError, decode_text, walk
 from fiscal.receipt import Receipt
-from fiscal.registers.atol import replacement
+from fiscal.registers.atol import relay, replacement
 from fiscal.registers.atol.commands import COMMANDS
 from fiscal.registers.atol.errors import EXTENDED_BYTE, error, refusal
 from fiscal.registers.atol.receipts import Facts, Unfit, requests_of
@@ -57,6 +57,7 @@ _LAST_ERROR = COMMANDS[0x9137]
 _READ_ATTRIBUTE = COMMANDS[0xE9]
 _DRIVE_SHIFT = COMMANDS[0xA410]
 _EXCHANGE = COMMANDS[0xA420]
+_VALIDITY = COMMANDS[0xA432]
 _DRIVE_STATUS = COMMANDS[0xA430]
 _DRIVE_NUMBER = COMMANDS[0xA431]
 _FIND = COMMANDS[0xA440]
@@ -68,6 +69,10 @@ _TALKS: dict[str, type[Talk] | type[SessionTalk]] = {"v3": Talk, "v2": SessionTa
 REGISTRATION_MODE, CLEARING_MODE = 1, 3
 SHIFT_OPEN, PAPER, COVER_OPEN = 0x02, 0x08, 0x20
 """Flags of the status."""
+
+FISCAL = 3
+CONNECTED, AWAITING = 0x01, 0x04
+"""Flags of the exchange with the operator."""
 
 _CLOSES_RECEIPT = 0x4A
 _RECEIPT_RECORDS = frozenset((_CLOSES_RECEIPT,))
@@ -106,6 +111,7 @@ class AtolDriver(Unoffered):
         self._model = ""
         self._serial = ""
         self._rnm = ""
+        self._valid_until = "", 0
 
     # ---- tasks ------------------------------------------------------------------------------------------------------------------
 
@@ -136,6 +142,16 @@ class AtolDriver(Unoffered):
         """Set date and time; the register allows it with the shift closed."""
         talk = self._talk(self._settings, self._number)
         return self._run(talk, self._set_clock(talk, time_s), frozenset())
+
+    def read_message(self) -> Conversation:
+        """What the drive has for the operator."""
+        talk = self._talk(self._settings, self._number)
+        return self._run(talk, relay.read_message(talk), frozenset())
+
+    def write_answer(self, answer: bytes) -> Conversation:
+        """Put the operator's answer into the drive."""
+        talk = self._talk(self._settings, self._number)
+        return self._run(talk, relay.write_answer(talk, answer), frozenset())
 
     def close_drive(self) -> Conversation:
         """End the drive's life."""
@@ -437,7 +453,10 @@ class AtolDriver(Unoffered):
             self._serial = str((yield from talk.ask(_SERIAL, _ALL))[0]).zfill(14)
         if not self._rnm:
             self._rnm = yield from self._registration(talk)
-        _, _, queue, first, _ = yield from talk.ask(_EXCHANGE)
+        flags, _, queue, first, since_s = yield from talk.ask(_EXCHANGE)
+        if self._valid_until[0] != drive:
+            until_s = _seconds((*(yield from talk.ask(_VALIDITY))[0], 0, 0, 0)) if phase == FISCAL else 0
+            self._valid_until = drive, until_s
         number = (yield from talk.ask(_DRIVE_SHIFT))[1]
         state = ShiftState.OPEN if open_ else ShiftState.CLOSED
         if open_ and (yield from talk.ask(_SHIFT, b"\0\1"))[0] == 2:
@@ -456,6 +475,11 @@ class AtolDriver(Unoffered):
             model=self._model,
             serial=self._serial,
             registration=self._rnm,
+            connected=bool(flags & CONNECTED),
+            awaiting=first if queue and flags & AWAITING else 0,
+            unsent_since_s=since_s if queue else 0,
+            valid_until_s=self._valid_until[1],
+            cover_closed=not status[4] & COVER_OPEN,
         )
 
     def _registration(self, talk: _Talk) -> Generator[Any, Any, str]:

@@ -21,3 +21,12 @@ def date_and_time(time_s: int) -> tuple[tuple[int, int, int], tuple[int, int, in
     """(DD, MM, YY), (HH, MM, SS)."""
     at = datetime.fromtimestamp(time_s, UTC)
     return (at.day, at.month, at.year % 100), (at.hour, at.minute, at.second)
+
+
+def day_s(parts: tuple[int, int, int]) -> int:
+    """Midnight of a day (YY, MM, DD) as seconds since 1970 as if it were UTC; 0 when it is no date."""
+    year, month, day = parts
+    try:
+        return int(datetime(2000 + year, month, day, tzinfo=UTC).timestamp())
+    except ValueError:
+        return 0

@@ -26,8 +26,8 @@ from fiscal.engine.outcomes import (
 )
 from fiscal.receipt import Receipt
 from fiscal.registers.conversation import Conversation, LineLost, Settings, Unoffered
-from fiscal.registers.shtrih import documents, replacement
-from fiscal.registers.shtrih.clock import date_and_time, seconds
+from fiscal.registers.shtrih import documents, relay, replacement
+from fiscal.registers.shtrih.clock import date_and_time, day_s, seconds
 from fiscal.registers.shtrih.commands import COMMANDS
 from fiscal.registers.shtrih.errors import error, refusal
 from fiscal.registers.shtrih.receipts import TYPES_BY_OPENING, Facts, Unfit, frames_of
@@ -53,6 +53,7 @@ _DRIVE_STATUS = COMMANDS[0xFF01]
 _CANCEL_DOCUMENT = COMMANDS[0xFF08]
 _REGISTRATION = COMMANDS[0xFF09]
 _EXCHANGE = COMMANDS[0xFF39]
+_EXPIRY = COMMANDS[0xFF03]
 
 GO, WAIT, OPEN, CANCEL, CONTINUE, DRAIN, EXPIRED, PAPER, REFUSE = (
     "go",
@@ -77,6 +78,10 @@ _CHECKS = 40
 _BUSY_LIMIT_US = 60_000_000
 _REPORT_LIMIT_US = 2_400_000_000
 
+FISCAL = 3
+CONNECTED, AWAITING = 0x01, 0x04
+"""Flags of the exchange with the operator."""
+
 _PRINTING = (17, 1, 7)  # table, row, field: 0 print, 1 skip one document, 2 never print
 
 
@@ -95,6 +100,7 @@ class ShtrihDriver(Unoffered):
         self._drive = ""
         self._model = ""
         self._rnm = ""
+        self._valid_until = "", 0
 
     # ---- tasks ------------------------------------------------------------------------------------------------------------------
 
@@ -125,6 +131,16 @@ class ShtrihDriver(Unoffered):
         """Set date and time; the register allows it with the shift closed."""
         talk = self._talk(self._settings)
         return self._run(talk, self._set_clock(talk, time_s), frozenset())
+
+    def read_message(self) -> Conversation:
+        """What the drive has for the operator."""
+        talk = self._talk(self._settings)
+        return self._run(talk, relay.read_message(talk), frozenset())
+
+    def write_answer(self, answer: bytes) -> Conversation:
+        """Put the operator's answer into the drive."""
+        talk = self._talk(self._settings)
+        return self._run(talk, relay.write_answer(talk, answer), frozenset())
 
     def close_drive(self) -> Conversation:
         """End the drive's life."""
@@ -374,7 +390,9 @@ class ShtrihDriver(Unoffered):
                 self._rnm = (yield from talk.ask(_REGISTRATION))[2].strip()
             except RegisterError:
                 self._rnm = ""
-        _, _, queue, first, _ = yield from talk.ask(_EXCHANGE)
+        flags, _, queue, first, since_s = yield from talk.ask(_EXCHANGE)
+        if self._valid_until[0] != drive:
+            self._valid_until = drive, day_s((yield from talk.ask(_EXPIRY))[0]) if phase == FISCAL else 0
         mode = full["mode"] & 0x0F
         state = ShiftState.OPEN if shift_open else ShiftState.CLOSED
         if mode == 3:
@@ -394,6 +412,11 @@ class ShtrihDriver(Unoffered):
             model=self._model,
             serial=str(full["serial"]).zfill(8) if full["serial"] != 0xFFFFFFFF else "",
             registration=self._rnm,
+            connected=bool(flags & CONNECTED),
+            awaiting=first if queue and flags & AWAITING else 0,
+            unsent_since_s=since_s if queue else 0,
+            valid_until_s=self._valid_until[1],
+            cover_closed=not full["flags"] & 0x0400,
         )
 
     def _set_clock(self, talk: AnyTalk, time_s: int) -> Generator[Any, Any, Outcome]:
