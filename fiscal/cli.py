@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fiscal import cli_emulate
+from fiscal import cli_emulate, cli_ofd
 from fiscal.cli_parts import Failure, command
 
 DESCRIPTION = """\
@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     cli_emulate.add(commands)
+    cli_ofd.add(commands)
 
     receipt = command(
         commands,

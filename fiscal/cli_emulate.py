@@ -21,14 +21,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     emulate = command(
         commands,
         "emulate",
-        "an emulated register for any driver",
-        "Behave like a fiscal register at a pseudo terminal or a TCP port, until Ctrl-C. Prints one line when ready.\n"
-        "Fiscal signs are emulated and have no legal force.",
+        "an emulated register for any driver, or an operator for any register",
+        "Behave like a fiscal register at a pseudo terminal or a TCP port, or like a fiscal data operator, until Ctrl-C.\n"
+        "Prints one line when ready. Fiscal signs are emulated and have no legal force.",
         "examples:\n"
         "  fiscal emulate shtrih --pty ./kkt1              then open ./kkt1 as a serial port\n"
-        "  fiscal emulate shtrih --tcp 127.0.0.1:7778 --drive kkt1.sqlite --speed 10",
+        "  fiscal emulate shtrih --tcp 127.0.0.1:7778 --drive kkt1.sqlite --speed 10\n"
+        "  fiscal emulate ofd --tcp 127.0.0.1:7777 --store ofd.sqlite --delay 0.5\n"
+        "  fiscal emulate atol --tcp 127.0.0.1:5555 --ofd 127.0.0.1:7777    sends its documents there\n"
+        "  fiscal ofd ofd.sqlite                           what the operator has, and the tax service",
     )
-    emulate.add_argument("make", metavar="MAKE", help="shtrih or atol")
+    emulate.add_argument("make", metavar="MAKE", help="shtrih, atol, or ofd: the operator")
     where = emulate.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--pty", type=Path, metavar="LINK", help="make a pseudo terminal, with this link to it"
@@ -57,6 +60,44 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--ffd", choices=("1.05", "1.2"), default="1.2", help="format (default: %(default)s)"
     )
     emulate.add_argument("--prints", action="store_true", help="take the time that paper takes")
+    emulate.add_argument(
+        "--ofd",
+        default="",
+        metavar="HOST:PORT",
+        help="send documents to this operator (default: to one of its own)",
+    )
+    emulate.add_argument(
+        "--no-network",
+        action="store_true",
+        help="send nothing: the host carries the documents (FF30 to FF33)",
+    )
+    operator = emulate.add_argument_group("the operator (ofd)")
+    operator.add_argument(
+        "--store", type=Path, metavar="FILE", help="keep what was taken there (default: in memory)"
+    )
+    operator.add_argument(
+        "--delay",
+        type=_seconds,
+        default=0.15,
+        metavar="S",
+        help="until an answer leaves (default: %(default)s)",
+    )
+    operator.add_argument(
+        "--unpaid", action="append", default=[], metavar="INN|DRIVE", help="whose documents he does not take"
+    )
+    operator.add_argument(
+        "--outage",
+        action="append",
+        default=[],
+        type=_outage,
+        metavar="AT:FOR[:KIND]",
+        help="away so many seconds after the start, for so long: refused (default), silent or unanswered",
+    )
+    operator.add_argument(
+        "--no-control",
+        action="store_true",
+        help="hold no document against the tables of the format (answer 14)",
+    )
     emulate.set_defaults(run=_emulate)
 
 
@@ -70,7 +111,89 @@ def _speed(text: str) -> float:
     return value
 
 
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 to 86,400")
+    return value
+
+
+def _outage(text: str) -> tuple[float, float, str]:
+    begin, _, rest = text.partition(":")
+    lasts, _, kind = rest.partition(":")
+    kinds = ("refused", "silent", "unanswered")
+    if (kind or "refused") not in kinds:
+        raise argparse.ArgumentTypeError(f"{kind!r} is no kind of outage; there are: {', '.join(kinds)}")
+    return _seconds(begin), _seconds(lasts), kind or "refused"
+
+
+def _emulate_operator(options: argparse.Namespace) -> int:
+    from fiscal.emulators.operator import OperatorProfile, OperatorServer, Outage, OutageKind
+    from fiscal.live import clock
+    from fiscal.live.links import split_tcp
+    from fiscal.live.operator_file import OperatorFile, OperatorFileError
+    from fiscal.live.operator_host import OperatorHost
+
+    if options.tcp is None:
+        raise Failure("ofd: an operator listens on TCP: give --tcp HOST:PORT", 2)
+    outages = tuple(
+        Outage(int(begin * 1e6), int((begin + lasts) * 1e6), OutageKind(kind))
+        for begin, lasts, kind in sorted(options.outage)
+    )
+    profile = OperatorProfile(
+        reply_us=int(options.delay * 1e6), control=not options.no_control, outages=outages, tax_us=5_000_000
+    )
+    epoch_s = clock.wall_s()
+    server = OperatorServer(profile, epoch_s=epoch_s)
+    server.unpaid.update(options.unpaid)
+    file: OperatorFile | None = None
+    try:
+        if options.store is not None:
+            file = OperatorFile(options.store)
+            # his clock begins anew with each life
+            server.restore(
+                received._replace(received_us=(received.received_s - epoch_s) * 1_000_000)
+                for received in file.load()
+            )
+            server.on_receive = file.keep
+        host = OperatorHost(server, *split_tcp(options.tcp))
+    except OperatorFileError as error:
+        raise Failure(str(error)) from None
+    except ValueError as error:
+        raise Failure(f"--tcp: {error}", 2) from None
+    except OSError as error:
+        raise Failure(f"{options.tcp}: {(error.strerror or str(error)).lower()}") from None
+    asked = _until_asked()
+    host.start()
+    print(f"ready ofd {profile.name!r} at {host.address}", flush=True)
+    while not asked.wait(0.2) and not host.failure:
+        pass
+    host.stop()
+    if file is not None:
+        file.close()
+    if host.failure:
+        raise Failure(f"the operator failed: {host.failure}")
+    return 0
+
+
+def _until_asked() -> threading.Event:
+    """Set by SIGINT or SIGTERM."""
+    asked = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        asked.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    return asked
+
+
 def _emulate(options: argparse.Namespace) -> int:
+    if options.make == "ofd":
+        return _emulate_operator(options)
     from fiscal.devices import DeviceError, device
     from fiscal.live import makes
     from fiscal.live.drive_file import DriveFileError
@@ -81,9 +204,16 @@ def _emulate(options: argparse.Namespace) -> int:
     from fiscal.parties import inn_fault
 
     if options.make not in MAKES:
-        raise Failure(f"there is no emulated {options.make!r} yet; there is: {', '.join(MAKES)}", 2)
+        raise Failure(f"there is no emulated {options.make!r} yet; there is: {', '.join(MAKES)}, ofd", 2)
     if fault := protocol_fault(options.make, options.protocol):
         raise Failure(f"--protocol: {fault}", 2)
+    if options.ofd and options.no_network:
+        raise Failure("--ofd and --no-network exclude each other", 2)
+    if options.ofd:
+        try:
+            split_tcp(options.ofd)
+        except ValueError as error:
+            raise Failure(f"--ofd: {error}", 2) from None
     inn = options.inn or DEMO_INN
     if fault := inn_fault(inn):
         raise Failure(f"--inn: the tax number {inn!r} {fault}", 2)
@@ -117,18 +247,14 @@ def _emulate(options: argparse.Namespace) -> int:
             device_name=model_name,
             speed=options.speed,
             drive_path=options.drive,
+            ofd=options.ofd,
+            relayed=options.no_network,
             trace=trace.of(name, MAKES[options.make].words(options.protocol)) if trace else None,
         )
     except DriveFileError as error:
         endpoint.close()
         raise Failure(str(error)) from None
-    asked = threading.Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        asked.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
+    asked = _until_asked()
     register.start()
     print(f"ready {options.make} {model_name} at {register.address}", flush=True)
     while not asked.wait(0.2) and not register.failure:

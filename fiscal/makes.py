@@ -41,6 +41,9 @@ class EmulatedRegister(Emulator, Protocol):
     relayed: bool
     port_of: Callable[[Drive], DrivePort]
 
+    @property
+    def port(self) -> DrivePort: ...
+
     def paper_out(self, now_us: int) -> None: ...
 
     def paper_in(self, now_us: int) -> None: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
@@ -11,11 +12,15 @@ from fiscal.emulators.operator import OperatorConnection, OperatorProfile, Opera
 from fiscal.emulators.operator_port import DrivePort, OperatorBuffer
 from fiscal.ffd.documents import RegisterFacts, receipt_body
 from fiscal.ffd.tlv import text
-from fiscal.ofd import Exchange, OperatorUnreachable
+from fiscal.ofd import OfdError, missing, read_message
+from fiscal.ofd.relay import BufferRefused, document_number, put_answer, take_message
+from fiscal.ofd.relay import OperatorBuffer as Offered
+from fiscal.ofd.session import corrected
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat, mark
 from fiscal.registers.shtrih.commands import COMMANDS
 from fiscal.vat import vat_sums
 
+REPLY_US = 60_000_000
 START_S = 1_790_000_040
 SERIAL = "9999078900001234"
 OWNER = "7701234567"
@@ -124,6 +129,82 @@ def ask_of(buffer: OperatorBuffer, now_s: int = START_S) -> Callable[..., Genera
         return command.reply.unpack(reply, 0)
 
     return ask
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Carry ``data`` to the operator over a fresh connection and resume with his answer: read until `fiscal.ofd.session.missing` says 0
+    (connecting included at most ``timeout_us``). When there is no answer the host throws `OperatorUnreachable`; an answer cut short
+    may also simply be given."""
+
+    data: bytes
+    timeout_us: int = REPLY_US
+
+
+class OperatorUnreachable(Exception):
+    """There was no answer. Thrown by the host into the relay, which ends with it as `Relayed.problem`. ``connected``: a connection stood,
+    but it was closed or silent - then the network is fine and the operator is not."""
+
+    def __init__(self, reason: str = "", connected: bool = False) -> None:
+        super().__init__(reason)
+        self.connected = connected
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What a relay did. ``confirmed``: answers that the drive accepted; ``document``: number of the last of them (0: none).
+
+    Two facts that are not the same: ``connected``, whether a connection to the operator stood (the network), and ``reached``, whether he
+    answered (the operator); ``None``: not tried. ``empty``: nothing waits any more; ``problem``: why it stopped before that, empty when
+    it did not; ``code``: the register's error code then, if it was the register.
+    """
+
+    confirmed: int
+    document: int
+    connected: bool | None
+    reached: bool | None
+    empty: bool
+    problem: str = ""
+    code: int = 0
+
+
+def relay(buffer: Offered, limit: int = 1, timeout_us: int = REPLY_US) -> Generator[Any, Any, Relayed]:
+    """Carry at most ``limit`` messages, one after another. One by one is polite: between two the line is free for a receipt.
+
+    Errors of the register's line pass through (`LineLost`): what had been accepted stays accepted.
+    """
+    confirmed = document = 0
+    connected: bool | None = None
+    reached: bool | None = None
+    empty = False
+    problem = ""
+    code = 0
+    try:
+        while confirmed < limit:
+            message = yield from take_message(buffer)
+            if not message:
+                empty = True
+                break
+            reached = False
+            answer = yield Exchange(corrected(message), timeout_us)
+            connected = bool(answer)
+            if not answer or missing(answer):
+                raise OfdError("session", "the operator's answer breaks off")
+            reached = True
+            if not read_message(answer).body:
+                raise OfdError("session", "the operator answers without a container")
+            yield from put_answer(buffer, answer)
+            confirmed += 1
+            document = document_number(message)
+    except OperatorUnreachable as error:
+        connected, reached = error.connected, False
+        problem = str(error) or "no answer from the operator"
+    except OfdError as error:
+        problem = str(error)
+    except BufferRefused as error:
+        code = error.code
+        problem = f"the register answers {code:02X}h"
+    return Relayed(confirmed, document, connected, reached, empty, problem, code)
 
 
 def carried(steps: Generator[Any, Any, _T], exchange: Callable[[bytes], bytes]) -> Generator[Any, Any, _T]:

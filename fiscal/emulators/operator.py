@@ -66,7 +66,8 @@ class OperatorServer:
     """The operator. ``epoch_s``: his wall clock (as tag 1012 counts) when the host's clock shows 0 microseconds.
 
     ``unpaid``: tax numbers of owners and numbers of drives that get no answer; it may be changed at any time. ``reply_us``: the delay of
-    an answer by drive and document, instead of the profile's. ``on_receive`` is called when a document is kept, before the answer leaves.
+    an answer by drive and document, instead of the profile's. ``on_receive`` is called with a
+    document before it is taken; where it raises, the document is not taken and not answered.
     """
 
     def __init__(self, profile: OperatorProfile | None = None, *, epoch_s: int = 0) -> None:
@@ -150,9 +151,6 @@ class OperatorServer:
         if reason:
             counts[reason] += 1
             return reply, number
-        counts["received"] += 1
-        if problems:
-            counts["flawed"] += 1
         received = Received(
             drive,
             number,
@@ -165,10 +163,13 @@ class OperatorServer:
             reply,
             problems,
         )
+        if self.on_receive is not None:
+            self.on_receive(received)  # what cannot be kept there is not taken
         self.store.add(received)
         self.tax.take(received)
-        if self.on_receive is not None:
-            self.on_receive(received)
+        counts["received"] += 1
+        if problems:
+            counts["flawed"] += 1
         return reply, number
 
     def _objection(self, container: Container, head: Head, peer: Peer, row: Row | None) -> str:

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from fiscal.devices import DeviceError, device
 from fiscal.engine.config import EngineConfig, RegisterFacts
 from fiscal.engine.policies import POLICIES
-from fiscal.live.links import check_address
+from fiscal.live.links import check_address, split_tcp
 from fiscal.live.schema import TAXATION_NAMES, Defaults, path_of
 from fiscal.makes import protocol_fault
 from fiscal.parties import inn_fault
@@ -40,6 +40,9 @@ port = 8054
 [engine]
 policy = "shortest_queue"
 close_at = ["23:55"]              # Z-reports, staggered over the farm
+
+[operator]                        # where the engine carries documents of registers that have no network (relay = true)
+address = "ofd.example.ru:7777"
 
 [[registers]]                     # a real register on a serial port ...
 name = "kkt1"
@@ -81,6 +84,12 @@ def _device(value: str) -> str:
         device(value)
     except DeviceError as error:
         raise ValueError(str(error)) from None
+    return value
+
+
+def _host_port(value: str) -> str:
+    if value:
+        split_tcp(value)
     return value
 
 
@@ -160,13 +169,22 @@ class Emulate(_Section):
     speed: Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
     drive: Path | None = None
     listen: str = ""  # HOST:PORT instead of a pseudo terminal
+    ofd: Annotated[str, AfterValidator(_host_port)] = (
+        ""  # HOST:PORT of an operator it sends to, instead of one of its own
+    )
+
+
+class OperatorSection(_Section):
+    """Where the engine carries documents to, for registers that have no network of their own."""
+
+    address: Annotated[str, AfterValidator(_host_port)] = ""
 
 
 class Register(_Section):
     """One register: a real one has an address, an emulated one the table ``emulate``.
 
     ``protocol``: how it is set up to speak, empty for the usual way of its make. ``ffd`` is the format it is registered with;
-    ``prints``: paper comes out for receipts that are not electronic.
+    ``prints``: paper comes out for receipts that are not electronic; ``relay``: it has no network, the engine carries its documents.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[\w.-]+$")]
@@ -188,6 +206,7 @@ class Register(_Section):
     service_base_s: Seconds = 0.6
     service_line_s: Annotated[float, Field(ge=0)] = 0.025
     z_report_s: Seconds = 720
+    relay: bool = False
     emulate: Emulate | None = None
 
     @model_validator(mode="after")
@@ -206,11 +225,14 @@ class Config(_Section):
     journal: JournalSection = JournalSection()
     http: Http = Http()
     engine: EngineSection = EngineSection()
+    operator: OperatorSection = OperatorSection()
     log: Log = Log()
     registers: Annotated[list[Register], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _agree(self) -> Config:
+        if any(register.relay for register in self.registers) and not self.operator.address:
+            raise ValueError("a register has relay = true: give [operator] address, where its documents go")
         seen: set[str] = set()
         for register in self.registers:
             if register.name in seen:
@@ -270,6 +292,7 @@ class Config(_Section):
             service_base_us=_us(register.service_base_s),
             service_line_us=_us(register.service_line_s),
             z_report_us=_us(register.z_report_s),
+            relay=register.relay,
         )
 
 

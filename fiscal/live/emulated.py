@@ -192,6 +192,11 @@ class EmulatedRegister:
         while self._thread.is_alive():
             self._thread.join(0.5)
 
+    def nudge(self) -> None:
+        """Let `settle` be called now. From any thread."""
+        with contextlib.suppress(OSError):
+            os.write(self._wake_write, b"n")
+
     def now_us(self) -> int:
         """The emulator's clock."""
         return int((time.monotonic() - self._start) * 1e6)
@@ -236,7 +241,11 @@ class EmulatedRegister:
                 until_us = settle_us
             timeout_s = IDLE_S if until_us is None else max(0.0, (until_us - now_us) / 1e6)
             ready, _, _ = select.select([self._wake_read, *endpoint.waits()], [], [], timeout_s)
-            if ready and self._wake_read not in ready:
+            if self._wake_read in ready:
+                os.read(self._wake_read, CHUNK)
+                ready.remove(self._wake_read)
+                settle_us = 0
+            if ready:
                 data = endpoint.read(ready)
                 if data:
                     if self._trace is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -10,12 +11,16 @@ from zlib import crc32
 from fiscal.devices import Device, device
 from fiscal.emulators.drive import Drive, DriveProfile, Mode, Phase, Registration
 from fiscal.emulators.operator import OperatorServer
+from fiscal.emulators.operator_agent import OperatorAgent
 from fiscal.emulators.operator_queue import OperatorQueues
 from fiscal.live import clock
 from fiscal.live.converse import Trace
 from fiscal.live.drive_file import DriveFile
 from fiscal.live.emulated import EmulatedRegister, Endpoint
+from fiscal.live.links import split_tcp
+from fiscal.live.operator_dialer import Dialer
 from fiscal.makes import FFD, MAKES, Setup
+from fiscal.makes import EmulatedRegister as Emulated
 from fiscal.registers.conversation import Driver, Settings
 
 LIVE_PROFILE = DriveProfile("emulated", life_days=450)
@@ -53,8 +58,12 @@ def emulate(
     speed: float,
     drive_path: Path | None,
     trace: Trace | None = None,
+    ofd: str = "",
+    relayed: bool = False,
 ) -> EmulatedRegister:
     """An emulated register behind ``endpoint``, not started yet. Without a path the drive forgets everything with the process.
+
+    It sends its documents to an operator of its own, to the one at ``ofd`` (HOST:PORT), or, ``relayed``, not by itself.
 
     Raises `fiscal.live.drive_file.DriveFileError` when the memory cannot be used.
     """
@@ -63,17 +72,57 @@ def emulate(
     if drive is None:
         drive = _new_drive(about, file)
     emulator = MAKES[make].register(faster(device(device_name), speed), drive, clock.wall_s(), about.setup)
-    queues = OperatorQueues(
-        OperatorServer(epoch_s=clock.wall_s())
-    )  # its own emulated operator, in real bytes
-    return EmulatedRegister(
+    operator = _Operator(emulator, about.name, ofd, relayed)
+
+    def close() -> None:
+        operator.close()
+        if file is not None:
+            file.close()
+
+    running = EmulatedRegister(
         emulator,
         endpoint,
-        file.close if file else None,
+        close,
         about.name,
-        settle=lambda now_us: queues.settle(drive, 0, now_us),
+        settle=operator.settle,
         trace=trace,
     )
+    operator.nudge = running.nudge
+    return running
+
+
+class _Operator:
+    """Whom an emulated register sends its documents to: an operator of its own, one at an address, or nobody (the host carries them)."""
+
+    def __init__(self, register: Emulated, name: str, ofd: str, relayed: bool) -> None:
+        self._register = register
+        self._where = split_tcp(ofd) if ofd else None
+        self._dialer: Dialer | None = None
+        self._drive: Drive | None = None
+        self._queues: OperatorQueues | None = None
+        self.nudge: Callable[[], None] = lambda: None
+        register.relayed = relayed
+        if not relayed and self._where is None:
+            self._queues = OperatorQueues(OperatorServer(epoch_s=clock.wall_s()))
+            register.port_of = self._queues.port
+
+    def settle(self, now_us: int) -> None:
+        drive = self._register.drive
+        if self._queues is not None:
+            self._queues.settle(drive, 0, now_us)
+        elif self._where is not None and not self._register.relayed:
+            if self._dialer is None or self._drive is not drive:
+                self.close()
+                self._drive = drive
+                agent = OperatorAgent(self._register.port, epoch_s=clock.wall_s() - now_us // 1_000_000)
+                self._dialer = Dialer(agent, *self._where)
+                self._dialer.nudge = self.nudge
+            self._dialer.settle(now_us)
+
+    def close(self) -> None:
+        if self._dialer is not None:
+            self._dialer.close()
+            self._dialer = None
 
 
 def _new_drive(about: About, file: DriveFile | None) -> Drive:

@@ -29,17 +29,23 @@ from fiscal.engine.events import (
     CommitFailed,
     Effect,
     Event,
+    Exchange,
+    Exchanged,
     Perform,
     RegisterChanged,
     Reply,
+    Reported,
     Started,
     StatusChanged,
     Submitted,
+    TotalsAsked,
     WallClockSet,
 )
+from fiscal.engine.outcomes import Outcome
 from fiscal.engine.views import ReceiptView
 from fiscal.journal import Journal
 from fiscal.live import clock
+from fiscal.live.operator_line import Carrier
 from fiscal.live.worker import Cable, Port, Worker
 from fiscal.live.writer import Writer
 
@@ -84,7 +90,13 @@ class Runtime:
     Raises `fiscal.journal.JournalError` when the journal cannot be read.
     """
 
-    def __init__(self, config: EngineConfig, journal: Journal, ports: Sequence[Port]) -> None:
+    def __init__(
+        self,
+        config: EngineConfig,
+        journal: Journal,
+        ports: Sequence[Port],
+        operator: tuple[str, int] | None = None,
+    ) -> None:
         names = [facts.name for facts in config.registers]
         if names != [port.name for port in ports]:
             raise ValueError("ports and registers differ")
@@ -106,6 +118,9 @@ class Runtime:
             self._note_status(key, view.status)
         self._writer = Writer(journal, self._inbox.put, self._journal_broken)
         self._workers = [Worker(index, port, self._inbox.put) for index, port in enumerate(ports)]
+        self._carrier = Carrier(*operator, self._inbox.put) if operator else None
+        self._asked_reports: dict[int, Future[Outcome]] = {}
+        self._report_number = 0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._stopped = False
 
@@ -155,6 +170,18 @@ class Runtime:
         """How many receipts are in each status. Only inside `ask`."""
         return {status: len(keys) for status, keys in sorted(self._by_status.items()) if keys}
 
+    def report(self, register: int, paper: bool = False) -> Future[Outcome]:
+        """An X-report: a `ShiftTotals`, or why there is none."""
+        future: Future[Outcome] = Future()
+
+        def begin(engine: Engine) -> None:
+            self._report_number += 1
+            self._asked_reports[self._report_number] = future
+            self._inbox.put(TotalsAsked(register, self._report_number, paper))
+
+        self.ask(begin)
+        return future
+
     def cables(self) -> tuple[Cable, ...]:
         """What is known of each register's cable."""
         return tuple(worker.cable for worker in self._workers)
@@ -175,6 +202,8 @@ class Runtime:
         self._inbox.put(_Stop())
         if self._thread.ident is not None:
             self._thread.join(max(1.0, end - time.monotonic()))
+        if self._carrier is not None:
+            self._carrier.stop()
         self._writer.close()
         if self._writer.ident is not None:
             self._writer.join(5.0)
@@ -287,6 +316,17 @@ class Runtime:
                     view = self._engine.status(effect.key)  # type: ignore[union-attr]
                     for answered, known in waiting:
                         answered(effect, known, view)  # type: ignore[arg-type]
+            elif kind is Exchange:
+                if self._carrier is not None:
+                    self._carrier.carry(effect)  # type: ignore[arg-type]
+                else:
+                    self._inbox.put(
+                        Exchanged(effect.register, effect.number, b"", "no operator is configured", False)  # type: ignore[union-attr]
+                    )
+            elif kind is Reported:
+                asked = self._asked_reports.pop(effect.number, None)  # type: ignore[union-attr]
+                if asked is not None:
+                    asked.set_result(effect.outcome)  # type: ignore[union-attr]
             elif isinstance(effect, RegisterChanged):
                 name = self.config.registers[effect.register].name
                 level = logging.WARNING if effect.state == states.DOWN else logging.INFO

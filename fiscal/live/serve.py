@@ -129,7 +129,8 @@ class Server:
         if trace is not None:
             self._stack.callback(trace.close)
         ports = [self._port(register, trace) for register in config.registers]
-        self.runtime = Runtime(config.engine_config(), journal, ports)
+        operator = split_tcp(config.operator.address) if config.operator.address else None
+        self.runtime = Runtime(config.engine_config(), journal, ports, operator)
         self.runtime.start()
         self._stack.callback(self.runtime.stop, STOP_LIMIT_S)
         app = http.application(
@@ -169,6 +170,8 @@ class Server:
                     device_name=register.emulate.device,
                     speed=register.emulate.speed,
                     drive_path=register.emulate.drive,
+                    ofd=register.emulate.ofd,
+                    relayed=register.relay,
                 )
             except BaseException:
                 endpoint.close()

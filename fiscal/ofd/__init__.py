@@ -17,7 +17,6 @@ from __future__ import annotations
 from fiscal.ofd.confirmation import Confirmation, read_confirmation, write_confirmation
 from fiscal.ofd.container import Container, crc16, read_container, write_container
 from fiscal.ofd.errors import OfdError
-from fiscal.ofd.relay import Exchange, OperatorUnreachable, Relayed, relay
 from fiscal.ofd.session import (
     CrcMode,
     Message,
@@ -33,12 +32,9 @@ __all__ = [
     "Confirmation",
     "Container",
     "CrcMode",
-    "Exchange",
     "Message",
     "MessageReader",
     "OfdError",
-    "OperatorUnreachable",
-    "Relayed",
     "SessionHeader",
     "crc16",
     "missing",
@@ -46,7 +42,6 @@ __all__ = [
     "read_confirmation",
     "read_container",
     "read_message",
-    "relay",
     "write_confirmation",
     "write_container",
     "write_message",

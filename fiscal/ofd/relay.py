@@ -1,10 +1,9 @@
-"""The relay: the host carries messages to the operator for a register that has no network of its own.
+"""Documents of a register that has no network of its own, read out of it and confirmed to it by the host.
 
 Such a register shows the message that waits (FF30: size and greatest block; FF31: a block of it) and takes the operator's answer back
-(FF32: begin; FF33: a block). What the bytes mean is none of the carrier's business: drive and operator read them. The relay is a
-conversation with two lines. On the register's line it yields whatever steps the register's driver yields; on the other side it yields
-one kind of step of its own, `Exchange`: open a connection to the operator, send, read one whole answer, close. Its two halves on the
-register's line, `take_message` and `put_answer`, stand alone as well: the engine lets a register make receipts between them.
+(FF32: begin; FF33: a block). What the bytes mean is none of the carrier's business: drive and operator read them. The two halves stand
+alone, `take_message` and `put_answer`, each a part of a conversation on the register's line: between them the host carries the message
+to the operator, and the register makes receipts.
 
 Nothing can be lost or doubled on the way. Until the drive has accepted the confirmation it shows the same message again, and an operator
 answers a document he has with the confirmation he gave before. Source: reference sheet ``shtrih.md`` section 2.6.
@@ -13,42 +12,19 @@ answers a document he has with the confirmation he gave before. Source: referenc
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fiscal.ofd.container import HEADER_BYTES as CONTAINER_HEADER
 from fiscal.ofd.errors import OfdError
-from fiscal.ofd.session import HEADER_BYTES, corrected, missing, read_message
+from fiscal.ofd.session import HEADER_BYTES
 
 BUFFER_STATE = 0xFF30
 READ_BLOCK = 0xFF31
 BEGIN_ANSWER = 0xFF32
 WRITE_BLOCK = 0xFF33
 
-REPLY_US = 60_000_000
-"""How long the operator may take. The protocol names no figure: *assumed*."""
-
 Steps = Generator[Any, Any, Any]
 """A part of a conversation; which steps it yields is known to the driver it comes from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """Carry ``data`` to the operator over a fresh connection and resume with his answer: read until `fiscal.ofd.session.missing` says 0
-    (connecting included at most ``timeout_us``). When there is no answer the host throws `OperatorUnreachable`; an answer cut short
-    may also simply be given."""
-
-    data: bytes
-    timeout_us: int = REPLY_US
-
-
-class OperatorUnreachable(Exception):
-    """There was no answer. Thrown by the host into the relay, which ends with it as `Relayed.problem`. ``connected``: a connection stood,
-    but it was closed or silent - then the network is fine and the operator is not."""
-
-    def __init__(self, reason: str = "", connected: bool = False) -> None:
-        super().__init__(reason)
-        self.connected = connected
 
 
 class BufferRefused(Exception):
@@ -105,63 +81,6 @@ class CommandBuffer:
 
     def write(self, offset: int, data: bytes) -> Generator[Any, Any, None]:
         yield from self._do(WRITE_BLOCK, offset, len(data), data)
-
-
-@dataclass(frozen=True, slots=True)
-class Relayed:
-    """What a relay did. ``confirmed``: answers that the drive accepted; ``document``: number of the last of them (0: none).
-
-    Two facts that are not the same: ``connected``, whether a connection to the operator stood (the network), and ``reached``, whether he
-    answered (the operator); ``None``: not tried. ``empty``: nothing waits any more; ``problem``: why it stopped before that, empty when
-    it did not; ``code``: the register's error code then, if it was the register.
-    """
-
-    confirmed: int
-    document: int
-    connected: bool | None
-    reached: bool | None
-    empty: bool
-    problem: str = ""
-    code: int = 0
-
-
-def relay(buffer: OperatorBuffer, limit: int = 1, timeout_us: int = REPLY_US) -> Generator[Any, Any, Relayed]:
-    """Carry at most ``limit`` messages, one after another. One by one is polite: between two the line is free for a receipt.
-
-    Errors of the register's line pass through (`LineLost`): what had been accepted stays accepted.
-    """
-    confirmed = document = 0
-    connected: bool | None = None
-    reached: bool | None = None
-    empty = False
-    problem = ""
-    code = 0
-    try:
-        while confirmed < limit:
-            message = yield from take_message(buffer)
-            if not message:
-                empty = True
-                break
-            reached = False
-            answer = yield Exchange(corrected(message), timeout_us)
-            connected = bool(answer)
-            if not answer or missing(answer):
-                raise OfdError("session", "the operator's answer breaks off")
-            reached = True
-            if not read_message(answer).body:
-                raise OfdError("session", "the operator answers without a container")
-            yield from put_answer(buffer, answer)
-            confirmed += 1
-            document = document_number(message)
-    except OperatorUnreachable as error:
-        connected, reached = error.connected, False
-        problem = str(error) or "no answer from the operator"
-    except OfdError as error:
-        problem = str(error)
-    except BufferRefused as error:
-        code = error.code
-        problem = f"the register answers {code:02X}h"
-    return Relayed(confirmed, document, connected, reached, empty, problem, code)
 
 
 def take_message(buffer: OperatorBuffer) -> Generator[Any, Any, bytes]:

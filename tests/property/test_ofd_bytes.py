@@ -9,7 +9,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ofd_frames import FRAME_A, FRAME_B
-from ofd_world import SERIAL, START_S, answer_of, drain, make_server, shift
+from ofd_world import SERIAL, START_S, answer_of, drain, make_server, relay, shift
 
 from fiscal.emulators.drive import DriveError
 from fiscal.emulators.operator import read_head
@@ -25,7 +25,6 @@ from fiscal.ofd import (
     read_confirmation,
     read_container,
     read_message,
-    relay,
     write_confirmation,
     write_container,
     write_message,

@@ -6,7 +6,21 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from ofd_world import START_S, Refused, answer_of, ask_of, carried, drain, make_server, run, shift
+from ofd_world import (
+    START_S,
+    Exchange,
+    OperatorUnreachable,
+    Refused,
+    Relayed,
+    answer_of,
+    ask_of,
+    carried,
+    drain,
+    make_server,
+    relay,
+    run,
+    shift,
+)
 from shtrih_line import Line, make_register
 
 from fiscal.emulators import operator_shtrih
@@ -14,7 +28,7 @@ from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_port import DrivePort, OperatorBuffer
 from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.emulators.shtrih_dispatch import CommandError
-from fiscal.ofd import Exchange, OperatorUnreachable, Relayed, ping, relay
+from fiscal.ofd import ping
 from fiscal.ofd.relay import CommandBuffer, document_number
 from fiscal.registers.conversation import LineLost, Settings
 from fiscal.registers.shtrih.commands import COMMANDS

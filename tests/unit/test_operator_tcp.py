@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ofd_world import START_S, Refused, ask_of, make_server, run, shift
+from ofd_world import START_S, OperatorUnreachable, Refused, Relayed, ask_of, make_server, relay, run, shift
 
 from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_port import DrivePort, OperatorBuffer
-from fiscal.ofd import OfdError, OperatorUnreachable, missing, ping, read_message, relay
-from fiscal.ofd.relay import CommandBuffer, Relayed
+from fiscal.ofd import OfdError, missing, ping, read_message
+from fiscal.ofd.relay import CommandBuffer
 
 
 async def serve(
