@@ -166,14 +166,10 @@ FaultSpec = Annotated[
     | EngineCrash
     | ClockJump
     | OperatorUnreachable
-<<<<<<< HEAD
-    | DiskFull
-    | PlannedOutage,
-=======
     | OperatorUnpaid
     | InternetLost
-    | DiskFull,
->>>>>>> d4dd652 (Carry documents of registers without a network while they print; tell sent, awaited and unreachable from the drive's own exchange)
+    | DiskFull
+    | PlannedOutage,
     Field(discriminator="kind"),
 ]
 
