@@ -309,6 +309,9 @@ def _speed(options: argparse.Namespace) -> int:
     with Bar("speed") as bar:
         speeds = speed.measure(options.rounds, progress=bar)
     print(speed.table(speeds))
+    if problem := speed.disagreement(speeds):
+        print(f"bench speed: {problem}", file=sys.stderr)
+        return FAILED
     return OK
 
 

@@ -1,4 +1,4 @@
-"""How fast the bench is here: receipts a second, as ratios to a bare SimPy queue of the same farm in the same run.
+"""How fast the bench is here: what a receipt costs in each program, as ratios to bare SimPy in the same run.
 
 Seconds say more about a machine than about a program, and machines are shared; so every figure is CPU time, the rounds of the
 programs are interleaved, medians are taken, and what counts is the ratio.
@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import simpy
-
+from bench import reference_farm, speed_farm
 from bench.scenario import Scenario, parse
 
 REGISTERS = 8
@@ -22,12 +20,16 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """One program's figure: microseconds of CPU a receipt, and how many times a bare SimPy order that is."""
+    """One program's figure: microseconds of CPU a receipt, and how many times a bare SimPy order that is.
+
+    ``late``: how many orders of the reference farm's first day came too late, by this program; ``None`` where it ran something else.
+    """
 
     name: str
     receipts: int
     us_per_receipt: float
     ratio: float
+    late: int | None = None
 
     @property
     def per_second(self) -> float:
@@ -58,27 +60,6 @@ def farm(lines: int, receipts: int) -> Scenario:
     )
 
 
-def bare_simpy(orders: int) -> float:
-    """CPU seconds of a bare SimPy queue: an arrival process, a process for each order, a resource of eight servers."""
-    env = simpy.Environment()
-    servers = simpy.Resource(env, REGISTERS)
-
-    def order() -> Generator[Any, Any, None]:
-        with servers.request() as request:
-            yield request
-            yield env.timeout(700_000)
-
-    def arrivals() -> Generator[Any, Any, None]:
-        for _ in range(orders):
-            env.process(order())
-            yield env.timeout(100_000)
-
-    env.process(arrivals())
-    began = time.process_time()
-    env.run()
-    return time.process_time() - began
-
-
 def simulated(fidelity: str, lines: int, receipts: int) -> tuple[float, int]:
     """CPU seconds and receipts of a run of the real engine, building and audit apart."""
     from bench.simulate import Simulation
@@ -89,37 +70,88 @@ def simulated(fidelity: str, lines: int, receipts: int) -> tuple[float, int]:
     return time.process_time() - began, len(simulation.requests)
 
 
+Program = Callable[[], tuple[float, int, int | None]]
+"""Runs once: CPU seconds, receipts, late ones."""
+
+
+def programs(receipts: int) -> dict[str, Program]:
+    """What is measured, by name: first the reference farm in every program that takes given numbers, then the fidelities as they are."""
+    days = speed_farm.days()
+    first, service = days[0]
+
+    def one(run: Callable[[speed_farm.Day], speed_farm.Ran]) -> Program:
+        def program() -> tuple[float, int, int | None]:
+            seconds, [done_us] = run((first, service))
+            return seconds, len(first), reference_farm.late(first, done_us)
+
+        return program
+
+    def several(run: Callable[[list[speed_farm.Day]], speed_farm.Ran]) -> Program:
+        def program() -> tuple[float, int, int | None]:
+            seconds, done_us = run(days)
+            return seconds, sum(len(traffic) for traffic, _ in days), reference_farm.late(first, done_us[0])
+
+        return program
+
+    def fidelity(name: str, lines: int, count: int) -> Program:
+        return lambda: (*simulated(name, lines, count), None)
+
+    return {
+        BASE: one(speed_farm.bare_simpy),
+        "timed": one(speed_farm.timed),
+        "kernel, engine's twin": several(speed_farm.compiled("engine")),
+        "kernel, twin, commit 2 ms": several(speed_farm.compiled("engine", 2_000)),
+        "kernel, recursion": several(speed_farm.compiled("recursion")),
+        "kernel, eight lanes": several(speed_farm.lanes),
+        "timed, 3 lines": fidelity("timed", 3, receipts),
+        "wire, 3 lines": fidelity("wire", 3, receipts),
+        "wire, 13 lines": fidelity("wire", 13, receipts // 2),
+    }
+
+
+BASE = "bare SimPy"
+
+
 def measure(
     rounds: int = ROUNDS, receipts: int = 4_000, progress: Callable[[float, float], None] | None = None
 ) -> list[Speed]:
     """All programs, interleaved. The last row is the cost of one further line in ``wire``, in microseconds."""
-    programs: dict[str, Callable[[], tuple[float, int]]] = {
-        "bare SimPy queue": lambda: (bare_simpy(receipts), receipts),
-        "timed, 3 lines": lambda: simulated("timed", 3, receipts),
-        "wire, 3 lines": lambda: simulated("wire", 3, receipts),
-        "wire, 13 lines": lambda: simulated("wire", 13, receipts // 2),
-    }
-    times: dict[str, list[float]] = {name: [] for name in programs}
+    measured = programs(receipts)
+    for name, program in measured.items():
+        if name.startswith("kernel"):
+            program()  # compiling is not what is measured
+    times: dict[str, list[float]] = {name: [] for name in measured}
     counts: dict[str, int] = {}
+    late: dict[str, int | None] = {}
     for n in range(rounds):
-        for i, (name, program) in enumerate(programs.items()):
-            seconds, count = program()
-            times[name].append(seconds / count * 1e6)
-            counts[name] = count
+        for i, (name, program) in enumerate(measured.items()):
+            seconds, counts[name], late[name] = program()
+            times[name].append(seconds / counts[name] * 1e6)
             if progress is not None:
-                progress(n * len(programs) + i + 1, rounds * len(programs))
+                progress(n * len(measured) + i + 1, rounds * len(measured))
     us = {name: statistics.median(found) for name, found in times.items()}
     us["wire, one more line"] = (us["wire, 13 lines"] - us["wire, 3 lines"]) / 10
     counts["wire, one more line"] = 0
-    base = us["bare SimPy queue"]
-    return [Speed(name, counts[name], value, value / base) for name, value in us.items()]
+    return [Speed(name, counts[name], value, value / us[BASE], late.get(name)) for name, value in us.items()]
 
 
 def table(speeds: list[Speed]) -> str:
     """For people."""
-    lines = [f"{'':24}{'us of CPU':>12}{'a second':>12}{'times SimPy':>13}"]
+    lines = [f"{'':28}{'ns of CPU':>12}{'a second':>14}{'times SimPy':>14}{'late':>8}"]
     for speed in speeds:
         lines.append(
-            f"{speed.name:24}{speed.us_per_receipt:12.1f}{speed.per_second:12,.0f}{speed.ratio:13.2f}"
+            f"{speed.name:28}{speed.us_per_receipt * 1000:12,.0f}{speed.per_second:14,.0f}{speed.ratio:14.4f}"
+            f"{'' if speed.late is None else speed.late:>8}"
         )
     return "\n".join(lines)
+
+
+def disagreement(speeds: list[Speed]) -> str:
+    """Which programs found other numbers of late orders than bare SimPy; "" when all agree. A commit that takes time is another farm."""
+    [wanted] = [speed.late for speed in speeds if speed.name == BASE]
+    other = [
+        f"{speed.name}: {speed.late}"
+        for speed in speeds
+        if speed.late not in (None, wanted) and "commit" not in speed.name
+    ]
+    return f"late orders differ from {BASE}'s {wanted}: {', '.join(other)}" if other else ""

@@ -1,0 +1,38 @@
+"""The farm that speed is measured on: every program names the same microsecond for every order of a day at the edge of what it can do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench import reference_farm, speed, speed_farm
+
+
+def test_every_program_finds_the_same_moments() -> None:
+    days = speed_farm.days()
+    first, _ = days[0]
+    _, [simpy] = speed_farm.bare_simpy(days[0])
+    found = {
+        "timed": speed_farm.timed(days[0])[1][0],
+        "the engine's twin": speed_farm.compiled("engine")(days[:1])[1][0],
+        "the recursion": speed_farm.compiled("recursion")(days[:1])[1][0],
+        "lanes": speed_farm.lanes(days)[1][0],
+    }
+    late = reference_farm.late(first, simpy)
+    assert late > len(first) // 50
+    for name, done_us in found.items():
+        differing = np.nonzero(done_us != simpy)[0]
+        assert not len(differing), (
+            f"{name}: {len(differing)} orders differ from bare SimPy, first {differing[0]}"
+        )
+    print(
+        f"{len(first)} orders, {late} late, the same microsecond for each in bare SimPy, {', '.join(found)}"
+    )
+
+
+def test_a_program_that_does_something_else_is_found_out() -> None:
+    same = [
+        speed.Speed(name, 10, 1.0, 1.0, late) for name, late in ((speed.BASE, 7), ("a", 7), ("wire", None))
+    ]
+    assert speed.disagreement(same) == ""
+    other = [*same, speed.Speed("b", 10, 1.0, 1.0, 8)]
+    assert speed.disagreement(other) == "late orders differ from bare SimPy's 7: b: 8"
