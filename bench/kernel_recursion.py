@@ -560,6 +560,7 @@ def _queues(
     for k in range(may.shape[0]):
         for s in range(m):
             simple = simple and may[k, s] and not stations[_SPARE, s]
+    next_us, loads, firsts = stations[_NEXT_US], stations[_LOAD], stations[_FIRST]
     change_us = np.int64(0)
     accepted, coming, here_us = np.int64(0), np.int64(0), np.int64(-1)
     for receipt in range(len(at_us)):
@@ -578,9 +579,16 @@ def _queues(
         if simple:
             least = NEVER
             for s in range(m):
-                if stations[_NEXT_US, s] <= now_us:
-                    _forget(stations, done_us, following, s, now_us)
-                load = stations[_LOAD, s]
+                if next_us[s] <= now_us:
+                    first = following[firsts[s]]
+                    gone = 1
+                    while first >= 0 and done_us[first] <= now_us:
+                        first = following[first]
+                        gone += 1
+                    firsts[s] = first
+                    loads[s] -= gone
+                    next_us[s] = done_us[first] if first >= 0 else NEVER
+                load = loads[s]
                 if load < least:
                     best, least = s, load
             if least >= _OUT:
