@@ -4,6 +4,9 @@ How close they are, and where they part:
 
 * Given each receipt's own service time out of the wire run, every receipt is recorded by the same register at the same microsecond,
   under every policy, as long as nobody is asked how it is. A probe takes no time in ``timed`` and some 70 ms on the wire.
+* The same holds with Z-reports and a planned outage, whether what waits then is given to others or waits on; as long as no two registers
+  get free in the very same microsecond. Then the one takes first whose last exchange (``wire``), or whose receipt (``timed``), began first.
+  Equal registers on equal lines do that now and then, so here no two lines are equally slow.
 * With probes, a receipt that comes while its register is being asked waits for the answer: at most one in fifty here, by at most 0.1 s.
 * With service times as ``timed`` has them by itself (a base and so much a line, measured with a sample receipt), a receipt differs by
   what its names and sums take in bytes: less than 25 ms here. The receipt that opens the shift takes 1.6 s more on the wire;
@@ -19,7 +22,7 @@ import pytest
 from small_shop import small
 
 import bench.simulate
-from bench.log import STATUS
+from bench.log import REGISTER, STATUS, Z_REPORT
 from bench.scenario import Scenario
 from bench.simulate import Simulation
 from bench.timed import TimedSeat
@@ -110,8 +113,8 @@ def timed_with_the_services_of(wire: dict[str, Way], scenario: Scenario) -> dict
 def no_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     configure = bench.simulate.engine_config
 
-    def patient(*arguments: Any) -> Any:
-        return replace(configure(*arguments), probe_us=10**13)
+    def patient(*arguments: Any, **named: Any) -> Any:
+        return replace(configure(*arguments, **named), probe_us=10**13)
 
     monkeypatch.setattr(bench.simulate, "engine_config", patient)
 
@@ -125,6 +128,68 @@ def test_the_same_service_times_give_the_same_way_of_every_receipt(policy: str, 
     assert len(wire) > 100
     assert len({way.register for way in wire.values()}) >= (2 if policy != "earliest_completion" else 1)
     assert timed_with_the_services_of(wire, scenario) == wire
+
+
+def half_hour_with_windows(policy: str, reroute: bool) -> Scenario:
+    """Three registers that make their Z-reports one after the other, and one that is out of service for a while; commits take no time."""
+    return small(
+        [{"kind": "planned_outage", "target": "back", "at": "10:17:01", "for_s": 300}],
+        duration_h=0.5,
+        shop={"commit_ms": 0},
+        arrivals={
+            "kind": "poisson",
+            "rate_per_min": 30,
+            "lines": {"kind": "geometric", "mean": 4},
+            "bursts": [{"at": "10:05:30", "orders": 25}, {"at": "10:17:00", "orders": 40}],
+        },
+        farm={
+            "policy": policy,
+            "reroute": reroute,
+            "registers": [
+                {
+                    "name": name,
+                    "device": device,
+                    "weight": weight,
+                    "line": {"kind": "serial", "baud_bps": baud_bps, "latency_ms": latency_ms},
+                }
+                for name, device, weight, baud_bps, latency_ms in (
+                    ("left", "shtrih-m-01f", 1, 115_200, 1.003),
+                    ("right", "shtrih-m-01f", 1, 115_200, 1.019),
+                    ("back", "shtrih-mini-01f", 2, 57_600, 1.031),
+                )
+            ],
+        },
+        shifts={"close_at": "10:05", "stagger_min": 4, "z_report_min": 3},
+    )
+
+
+def with_windows(made: Simulation) -> tuple[dict[str, Way], dict[int, int]]:
+    """The way of every receipt, and how long each register took for its Z-report."""
+    log = made.run().log
+    began = {row[2]: row[0] for row in log.rows if row[1] == STATUS and row[4] == "printing"}
+    closing = {row[3]: row[0] for row in log.rows if row[1] == REGISTER and row[4].startswith("closing")}
+    closed = {row[3]: row[0] - closing[row[3]] for row in log.rows if row[1] == Z_REPORT}
+    found = [row for row in log.rows if row[1] == STATUS and row[4] == "recorded"]
+    return {row[2]: Way(row[3], began[row[2]], row[0]) for row in found}, closed
+
+
+@pytest.mark.usefixtures("no_probes")
+@pytest.mark.parametrize("reroute", [True, False], ids=["reroute", "wait"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_windows_are_the_same_in_both(policy: str, reroute: bool) -> None:
+    scenario = half_hour_with_windows(policy, reroute)
+    wire, closed = with_windows(simulation(scenario, "wire"))
+    assert len(wire) > 800
+    assert sorted(closed) == [0, 1, 2]
+    made = simulation(scenario, "timed")
+    takes = [way.recorded_us - way.began_us for way in wire.values()]
+    for index, seat in enumerate(made.seats):
+        assert isinstance(seat, TimedSeat)
+        seat._draws = {key: float(place) for place, key in enumerate(wire)}
+        seat._service = lambda place, lines: takes[int(place)]
+        seat._z_report_us = closed[index]
+    assert with_windows(made) == (wire, closed)
+    assert max(way.began_us for way in wire.values()) > 25 * 60 * 1_000_000
 
 
 @pytest.mark.parametrize("policy", ["shortest_queue", "central"])
