@@ -150,6 +150,8 @@ class Simulation:
             )
             for order in orders
         ]
+        if len(self.requests) >= _MANY:
+            gc.collect()  # an earlier run is gone before the next one's world stands
         self.asked = {
             order.key: Asked(order.key.partition("/")[0], order.receipt.type, order.receipt.total_kop)
             for order in orders
@@ -276,8 +278,6 @@ class Simulation:
 
     def live(self, progress: Progress | None = None) -> None:
         """Let time pass until the orders have come and the queues are empty (or the scenario's patience is over)."""
-        if len(self.requests) >= _MANY:
-            gc.collect()
         gc.freeze()  # what was built stays for the whole run: the collector need not look at it again and again
         try:
             self._pass_time(self.scenario.duration_us, progress)
