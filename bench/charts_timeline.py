@@ -109,6 +109,7 @@ def _lost(
     high: float,
 ) -> None:
     why = np.where(seen["state"] == "closing", "z_window", seen["cause"])
+    why = np.where(seen["state"] == "paused", "planned_outage", why)
     why = np.where((why == "") & (seen["state"] == "asking").to_numpy(), "in_doubt", why)
     lost = seen.assign(why=why)[why != ""]
     for cause in sorted(set(lost["why"])):

@@ -30,6 +30,7 @@ STATES = (
     "ready",
     "busy",
     "closing",
+    "paused",
     "asking",
     "setting",
     "down",
@@ -193,6 +194,8 @@ def _hits(run: Run, log: LogColumns) -> tuple[Sequence[tuple[int, int, str]], ..
     hits: tuple[list[tuple[int, int, str]], ...] = tuple([] for _ in run.registers)
     doubts = log.of(events.STATUS, "in_doubt")
     for fault in run.faults:
+        if fault.kind == "planned_outage":
+            continue  # the register says itself that it is paused; it explains nothing else
         for i in run.hit_by(fault):
             until = max(fault.at_us, fault.until_us)
             if fault.kind == "reply_lost":  # lies in wait for the next receipts there
@@ -219,12 +222,13 @@ def _cause(hits: Sequence[tuple[int, int, str]], begin: int, end: int) -> str:
 
 
 def lost_by_cause(run: Run, spans: Spans) -> dict[str, Flags]:
-    """Which spans are lost to which cause: Z-reports, questions to a drive, outages by their fault.
+    """Which spans are lost to which cause: Z-reports, questions to a drive, planned outages, others by their fault.
 
     A slow register is not lost but works at a fraction of its speed; see `bench.measures_causes`.
     """
     lost: dict[str, Flags] = {
         "z_window": spans.state == "closing",
+        "planned_outage": spans.state == "paused",
         "in_doubt": (spans.state == "asking") & (spans.cause == ""),
     }
     for kind in sorted(set(spans.cause.tolist()) - {""}):

@@ -234,6 +234,15 @@ def test_without_re_routing_every_register_is_a_pool_of_its_own(new_story: Any) 
     assert story.why() == {"x": "z_window"}
 
 
+def test_a_planned_outage_is_a_cause(new_story: Any) -> None:
+    story = new_story("a")
+    story.faults = [Fault("planned_outage", "a", 100 * S, 900 * S)]
+    story.lose(100, 900, "paused")
+    story.pay(150, "x")
+    story.work(900, 902, "x")
+    assert story.why() == {"x": "planned_outage"}
+
+
 def test_the_table_of_causes_counts_them_all(new_story: Any) -> None:
     story = new_story("a")
     story.lose(100, 820, "closing")
