@@ -107,6 +107,8 @@ class FakeRegister:
     confirmed: int = 0  # the operator has the documents up to this one
     operator: bool = True
     accepts_clock: bool = True
+    valid_until_s: int = 0
+    unsent_since_s: int = 0  # when the first unsent document was made, where a test wants it long ago
     old_drives: list[tuple[str, list[Document]]] = field(default_factory=list)
     script: dict[type[Any], deque[str]] = field(default_factory=lambda: defaultdict(deque))
     """Fates of the coming tasks by type; when there is none, the task is done."""
@@ -190,6 +192,11 @@ class FakeRegister:
                 return Refused("fake:2", "impossible receipt", Blame.RECEIPT)
             if shift is ShiftState.EXPIRED:
                 return Refused("fake:4E", "the shift exceeds 24 hours", Blame.REGISTER)
+            blocked = self.unsent_since_s and self.confirmed < len(self.documents)
+            if (
+                blocked and time_s > self.unsent_since_s + 30 * 86_400
+            ) or 0 < self.valid_until_s < time_s - 86_400:
+                return Refused("fake:15", "the drive is blocked", Blame.REGISTER)
             if not self.paper or self.phase != 3:
                 return Refused("fake:6B", "no paper", Blame.REGISTER)
             return self.make(task.receipt, task.mark, now_us, time_s)
@@ -223,6 +230,8 @@ class FakeRegister:
             self.confirmed + 1 if unsent else 0,
             self.paper,
             time_s,
+            unsent_since_s=self.unsent_since_s if unsent else 0,
+            valid_until_s=self.valid_until_s,
         )
 
     # --- beside receipts ---------------------------------------------------------------------------------------------

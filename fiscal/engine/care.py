@@ -25,6 +25,9 @@ from fiscal.engine.outcomes import (
 )
 from fiscal.engine.shifts import closing_us
 
+DAY_S = 86_400
+UNSENT_LIMIT_S = 30 * DAY_S
+"""A drive blocks when a document has not been confirmed for so long."""
 FISCAL_MODE = 3  # life phase of a drive that makes documents
 _SEEN_SHIFT = {
     ShiftState.OPEN: "seen_open",
@@ -121,6 +124,14 @@ class Care(Core):
         self._out.append(events.RegisterChanged(station.index, station.service, detail))
         self._see_available(station, False, now_us)
 
+    def _serve_again(self, station: Station, event: str, now_us: int) -> None:
+        station.service = states.SERVICE[station.service][event]
+        station.detail = ""
+        if station.state == states.READY:
+            self._out.append(events.RegisterChanged(station.index, station.state))
+            self._see_available(station, True, now_us)
+            self._next(station, now_us)
+
     def _see_available(self, station: Station, available: bool, now_us: int) -> None:
         """Note whether it may be given receipts; if not, let others do what waits for it."""
         if available != station.available:
@@ -193,6 +204,7 @@ class Care(Core):
             and (station.clock_tried_us is None or now_us - station.clock_tried_us > CLOCK_AGAIN_US)
         ):
             station.close_asked = True
+        self._see_drive(station, outcome, now_us)
         if station.replacement is not None:
             self._well(station, now_us)  # what the drive is like is what its replacement is about
         elif outcome.phase != FISCAL_MODE:
@@ -201,6 +213,14 @@ class Care(Core):
             self._fail(station, "out of paper", now_us)
         else:
             self._well(station, now_us)
+
+    def _see_drive(self, station: Station, seen: Seen, now_us: int) -> None:
+        """A drive that makes no receipts for now is no failure of the register: it still closes shifts and sends documents."""
+        reason = _blocked(seen)
+        if reason and station.service is states.IN_SERVICE:
+            self._serve_not(station, "block", reason, now_us)
+        elif not reason and station.service is states.BLOCKED:
+            station.service = states.SERVICE[station.service]["unblock"]
 
     def _well(self, station: Station, now_us: int, detail: str = "") -> None:
         self._tell_move(station, "well" if station.state == states.PROBING else "done", detail, now_us)
@@ -332,6 +352,18 @@ class Care(Core):
             self._well(station, now_us, f"clock: {reason_of(outcome)}")
         else:
             self._fail(station, f"clock: {reason_of(outcome)}", now_us)
+
+
+def _blocked(seen: Seen) -> str:
+    """Why the drive makes no receipts now, in words; empty when it does. The drive's own rules (reference: ffd_ofd, section 6)."""
+    if seen.unsent and seen.unsent_since_s and seen.time_s > seen.unsent_since_s + UNSENT_LIMIT_S:
+        days = (seen.time_s - seen.unsent_since_s) // DAY_S
+        return (
+            f"the drive is blocked: document {seen.first_unsent} has not reached the operator for {days} days"
+        )
+    if seen.valid_until_s and seen.time_s >= seen.valid_until_s + DAY_S:
+        return "the life of the drive is over: it must be replaced"
+    return ""
 
 
 def _ended(station: Station, closed: ShiftClosed, wall_us: int) -> records.ShiftEnded:

@@ -92,7 +92,8 @@ class Relaying(Service):
             relay.problem = ""
             relay.waits_since_us = now_us  # the next one may wait
             self._operator_has(station, station.drive, outcome.document, now_us)
-            station.probe_asked = station.replacement is not None  # it may wait for this very confirmation
+            # a replacement, or a drive that blocks, may wait for this very confirmation
+            station.probe_asked = station.replacement is not None or station.service is states.BLOCKED
             self._well(station, now_us)
         else:
             self._relay_broken(station, relay, outcome, now_us)

@@ -35,7 +35,7 @@ class Service(Care):
 
     def _pause_asked(self, event: events.PauseAsked, now_us: int) -> None:
         station = self._stations[event.register]
-        if station.service != states.IN_SERVICE or station.pause_asked:
+        if station.service not in (states.IN_SERVICE, states.BLOCKED) or station.pause_asked:
             return
         station.detail = event.reason
         self._write(records.Paused(station.facts.name, event.reason, now_us + self._wall_offset_us))
@@ -52,14 +52,6 @@ class Service(Care):
             return
         station.pause_asked = False
         self._write(records.Resumed(station.facts.name, now_us + self._wall_offset_us))
-
-    def _serve_again(self, station: Station, event: str, now_us: int) -> None:
-        station.service = states.SERVICE[station.service][event]
-        station.detail = ""
-        if station.state == states.READY:
-            self._out.append(events.RegisterChanged(station.index, station.state))
-            self._see_available(station, True, now_us)
-            self._next(station, now_us)
 
     # --- totals ------------------------------------------------------------------------------------------------------
 

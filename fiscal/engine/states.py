@@ -63,10 +63,12 @@ REGISTER: dict[str, dict[str, str]] = {
 IN_SERVICE = "in_service"
 PAUSED = "paused"  # a person, or a plan, wants it for something else
 REPLACING = "replacing"  # it gets a new drive
+BLOCKED = "blocked"  # its drive makes no receipts: documents unsent for 30 days, or its life is over
 
 SERVICE: dict[str, dict[str, str]] = {
-    IN_SERVICE: {"pause": PAUSED, "replace": REPLACING},
+    IN_SERVICE: {"pause": PAUSED, "replace": REPLACING, "block": BLOCKED},
     PAUSED: {"resume": IN_SERVICE, "replace": REPLACING},
+    BLOCKED: {"unblock": IN_SERVICE, "pause": PAUSED, "replace": REPLACING},
     REPLACING: {"replaced": IN_SERVICE},
 }
 

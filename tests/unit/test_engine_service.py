@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from engine_world import World
-from fake_register import HOUR, MINUTE, SECOND, config, facts
+from fake_register import HOUR, MINUTE, NOON_US, SECOND, config, facts
 
 from fiscal.engine import events, records, states
 from fiscal.engine.outcomes import Refused, ShiftTotals
@@ -233,3 +233,68 @@ def test_what_comes_to_a_full_queue_is_refused_at_the_door() -> None:
     world.submit("k9").settle()
     assert world.state("k9") in (states.RECORDED, states.CONFIRMED)
     world.check()
+
+
+# --- drives that block -------------------------------------------------------------------------------------------------------
+
+
+def test_a_drive_that_blocks_gets_no_receipts_until_its_documents_are_sent() -> None:
+    world = World(config(1))
+    world.submit("before").settle()
+    register = world.registers[0]
+    register.talk_to_operator(False)
+    world.submit("unsent").settle()
+    register.unsent_since_s = NOON_US // SECOND - 31 * 86_400
+    world.run(world.now + 2 * MINUTE)
+    assert service(world) == states.BLOCKED
+    for number in range(5):
+        world.submit(f"late{number}")
+    world.run(world.now + HOUR)
+    assert world.printed() == ["before", "unsent"], "not even tried"
+    assert all(world.state(f"late{number}") == states.QUEUED for number in range(5)), "and none is set aside"
+    register.talk_to_operator(True)
+    world.settle()
+    assert service(world) == states.IN_SERVICE and len(world.printed()) == 7
+    world.check()
+
+
+def test_what_blocks_on_the_way_goes_to_another_register() -> None:
+    world = World(config(2, policy="round_robin"))
+    world.submit("k0").submit("k1").settle()
+    register = world.registers[0]
+    register.talk_to_operator(False)
+    world.submit("k2").settle()
+    register.unsent_since_s = NOON_US // SECOND - 31 * 86_400
+    for number in range(3, 9):
+        world.submit(f"k{number}")
+    world.settle()
+    assert len(world.printed(0)) == 3 and service(world) == states.BLOCKED
+    world.check()
+
+
+def test_the_engine_carries_for_a_drive_that_blocks_and_so_unblocks_it() -> None:
+    world = carrying()
+    world.operator_answers = False
+    world.submit("k0").settle()
+    world.registers[0].unsent_since_s = NOON_US // SECOND - 31 * 86_400
+    world.run(world.now + 2 * MINUTE)
+    assert service(world) == states.BLOCKED
+    world.operator_answers = True
+    world.submit("k1")
+    world.run(world.now + 20 * MINUTE)
+    assert world.state("k1") == states.CONFIRMED
+
+
+def test_a_drive_whose_life_is_over_waits_for_its_replacement() -> None:
+    world = World(config(1))
+    world.submit("k0").settle()
+    world.registers[0].valid_until_s = NOON_US // SECOND - 2 * 86_400
+    world.run(world.now + 2 * MINUTE)
+    assert service(world) == states.BLOCKED
+    world.deliver(events.DriveReplacementAsked(0))
+    world.submit("k1").run(world.now + 5 * MINUTE)
+    assert world.engine is not None and world.engine.registers()[0].replacement == states.WAITING_FOR_DRIVE
+    world.registers[0].put_in(NEW_DRIVE)
+    world.registers[0].valid_until_s = 0
+    world.settle()
+    assert world.state("k1") in (states.RECORDED, states.CONFIRMED)
