@@ -37,6 +37,7 @@ class Document:
     type: int
     total_kop: int
     shift: int
+    drive: str = ""
 
 
 @dataclass
@@ -84,7 +85,9 @@ def documents_of(register: str, drive: Drive) -> tuple[list[Document], list[str]
         if stored.form in RECEIPT_FORMS:
             fields = dict(walk(stored.tlv[4:]))
             text = fields.get(MARK_TAG, b"").decode("cp866")
-            found.append(Document(register, number, text, stored.type, stored.total_kop, stored.shift))
+            found.append(
+                Document(register, number, text, stored.type, stored.total_kop, stored.shift, drive.serial)
+            )
             sums[stored.shift][0] += 1
             sums[stored.shift][1] = stored.receipt_number
         elif stored.form == CLOSING_FORM:
@@ -100,10 +103,10 @@ def documents_of(register: str, drive: Drive) -> tuple[list[Document], list[str]
     return found, problems
 
 
-def against_operator(register: str, drive: Drive, store: Store) -> list[str]:
-    """What the operator holds of a drive after everything has settled: every document once, in order, byte by byte, and nothing else."""
+def against_operator(register: str, drive: Drive, store: Store, first: int = 2) -> list[str]:
+    """What the operator holds of a drive after everything has settled: every document once, in order, byte by byte, and nothing else.
+    ``first``: the first that came in the run; the registration report of most drives was confirmed long before."""
     problems = []
-    first = 2  # the registration report was confirmed long before the run
     confirmed = drive.unsent.first - 1 if drive.unsent.count else drive.last_document
     for number in range(first, confirmed + 1):
         received = store.find(drive.serial, number)
@@ -138,14 +141,14 @@ def audit(
     for document in documents:
         by_mark[document.mark].append(document)
     orphans: Counter[str] = Counter()
-    shift_sums: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    shift_sums: dict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for document in documents:
-        shift_sums[document.register, document.shift][document.type - 1] += document.total_kop
+        shift_sums[document.register, document.drive, document.shift][document.type - 1] += document.total_kop
     for record in history:
         if isinstance(record, Orphaned):
             orphans[record.key] += 1
         elif isinstance(record, ShiftEnded):
-            held = shift_sums[record.register, record.shift]
+            held = shift_sums[record.register, record.drive, record.shift]
             if record.totals_kop and list(record.totals_kop) != held:
                 result.wrong_totals += 1
                 result.problems.append(
@@ -174,7 +177,9 @@ def audit(
                 result.lost += 1
                 result.problems.append(f"{key}: {view.status}, but no drive has it")
             elif view.recorded is None or not any(
-                d.register == view.register and d.number == view.recorded.document for d in held_documents
+                (d.register, d.drive, d.number)
+                == (view.register, view.recorded.drive, view.recorded.document)
+                for d in held_documents
             ):
                 result.lost += 1
                 number = view.recorded.document if view.recorded is not None else "?"

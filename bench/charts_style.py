@@ -41,6 +41,8 @@ LOOK: dict[str, tuple[str, str]] = {
     "paper_out": (YELLOW, "////"),
     "register_slow": (GREEN, "----"),
     "planned_outage": (YELLOW, "----"),
+    "drive_replacement": (YELLOW, "xxxx"),
+    "drive_blocked": (BLACK, "xxxx"),
     "engine_crash": (BLACK, "...."),
     "disk_full": (GREEN, "xxxx"),
     "clock_jump": (SKY, "----"),

@@ -28,6 +28,7 @@ _PARAMS: dict[str, tuple[tuple[str, str, int | None], ...]] = {
     "register_slow": (("factor", "factor", None),),
     "engine_crash": (("effect", "effect", None), ("nth", "nth", None), ("restart_s", "restart_us", US_PER_S)),
     "clock_jump": (("shift_s", "shift_us", US_PER_S),),
+    "drive_replacement": (("hands_s", "hands_us", US_PER_S),),
 }
 
 

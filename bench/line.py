@@ -116,6 +116,11 @@ class VirtualLine:
             at = emulator.next_wakeup()
 
     @property
+    def busy(self) -> bool:
+        """A conversation is under way."""
+        return self._conversation is not None
+
+    @property
     def connected(self) -> bool:
         return self._connected
 

@@ -37,6 +37,8 @@ CAUSES: dict[str, str] = {
     "paper_out": "out of paper",
     "register_slow": "register slow",
     "planned_outage": "planned outage",
+    "drive_replacement": "drive being replaced",
+    "drive_blocked": "drive blocked: documents unsent for 30 days",
     "engine_crash": "engine down",
     "disk_full": "journal's disk full",
     "clock_jump": "register's clock wrong",

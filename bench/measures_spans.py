@@ -33,6 +33,10 @@ STATES = (
     "paused",
     "asking",
     "setting",
+    "serving",
+    "paused",
+    "replacing",
+    "blocked",
     "down",
     "stuck",
     "engine_down",
@@ -40,6 +44,7 @@ STATES = (
 _NEUTRAL = ("unseen", "probing", "asking", "setting")  # part of an outage when they follow one
 _OUT = ("down", "engine_down")
 _HOLDS = ("power_cut", "computer_hang", "cable_pulled", "paper_out")  # faults under which no work goes on
+_OUT_OF_SERVICE = {"paused": "planned_outage", "replacing": "drive_replacement", "blocked": "drive_blocked"}
 _ENGINE = {"crash": "engine_down", "restart": "unseen"}
 
 
@@ -84,6 +89,8 @@ def spans(run: Run, log: LogColumns, work: Attempts) -> Spans:
             tail += 1
         why = _cause(hits[int(register[head])], int(begin[head]), int(end[tail]))
         cause[head : tail + 1] = np.where(dead[head : tail + 1], "engine_crash", why)
+    for service, why in _OUT_OF_SERVICE.items():
+        cause[(state == service) & (cause == "")] = why
     return Spans(register, state, begin, end, cause)
 
 

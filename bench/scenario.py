@@ -84,7 +84,7 @@ class Scenario(Table):
     question: Text = Field(description="what the scenario is to find out, one sentence")
     seed: Annotated[Count, Field(lt=2**63)] = Field(default=1, description="all randomness follows from it")
     start: Moment = Field(description="local date and time at which the run starts")
-    duration_h: Annotated[Number, Field(gt=0, le=24 * 400)] = Field(
+    duration_h: Annotated[Number, Field(gt=0, le=24 * 1200)] = Field(
         default=24.0, description="hours during which orders come; the run goes on until the queues are empty"
     )
     drain_h: Annotated[Number, Field(ge=0, le=24 * 40)] = Field(

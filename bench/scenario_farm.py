@@ -175,6 +175,12 @@ class Register(Table):
         default="electronic",
         description="electronic: prints only what asks for paper; paper: prints everything",
     )
+    drive: Literal["13", "15", "36"] = Field(
+        default="15", description="fiscal drive, by the months on its label: how long it lives"
+    )
+    drive_age_days: Annotated[Count, Field(ge=0, le=2000)] = Field(
+        default=30, description="how many days before the run the drive was registered"
+    )
     sends: Literal["self", "relay"] = Field(
         default="self",
         description="self: the register sends its documents to the operator; relay: it has no network, the engine carries them",
@@ -195,6 +201,10 @@ class Farm(Table):
     reroute: Flag = Field(
         default=True,
         description="receipts that wait for a register which goes deaf or dies move to another one",
+    )
+    probe_s: Annotated[Seconds, Field(ge=1, le=86_400)] = Field(
+        default=60.0,
+        description="how often an idle register is asked how it is; a shop does it every minute, a run over months can do it less often",
     )
     spare_join_queue: Annotated[Count, Field(ge=1)] = Field(
         default=10, description="spare registers join when so many receipts wait"

@@ -155,6 +155,16 @@ class PlannedOutage(_Lasting):
     target: Target = "any"
 
 
+class DriveReplacement(FaultTable):
+    """A register gets a new fiscal drive: shift and drive are closed, the operator gets everything, a person puts the new one in."""
+
+    kind: Literal["drive_replacement"]
+    target: Target = "any"
+    hands_s: Annotated[Seconds, Field(gt=0)] = Field(
+        default=900.0, description="how long the person needs, once the old drive may be taken out"
+    )
+
+
 FaultSpec = Annotated[
     PowerCut
     | ComputerHang
@@ -169,7 +179,8 @@ FaultSpec = Annotated[
     | OperatorUnpaid
     | InternetLost
     | DiskFull
-    | PlannedOutage,
+    | PlannedOutage
+    | DriveReplacement,
     Field(discriminator="kind"),
 ]
 
@@ -188,6 +199,7 @@ FaultKind = Literal[
     "internet_lost",
     "disk_full",
     "planned_outage",
+    "drive_replacement",
 ]
 
 # What a fault may hit: registers, computers, or the shop as a whole.
@@ -206,4 +218,5 @@ REACH: dict[str, tuple[str, ...]] = {
     "internet_lost": ("register", "computer"),
     "disk_full": (),
     "planned_outage": ("register",),
+    "drive_replacement": ("register",),
 }

@@ -14,6 +14,7 @@ from bench.faults import Fault
 from bench.line import VirtualLine
 from fiscal.devices import Device
 from fiscal.emulators.drive import Drive
+from fiscal.emulators.drive_profile import PROFILES, Phase
 from fiscal.emulators.drive_registration import Mode, Registration
 from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_queue import OperatorQueues
@@ -24,15 +25,14 @@ from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxat
 from fiscal.registers import tasks
 from fiscal.registers.conversation import Settings
 
-REGISTERED_BEFORE_S = 30 * 86_400
-"""The registers of a run were registered so long before it."""
 
-
-def registered_drive(number: int, registration: Registration, start_s: int) -> Drive:
-    """A drive in fiscal mode, registered a month before the run; its number follows from its place in the farm."""
-    drive = Drive(f"99990789{number:08d}")
-    drive.register(registration, start_s - REGISTERED_BEFORE_S)
-    drive.confirm(1, start_s - REGISTERED_BEFORE_S)
+def registered_drive(
+    number: int, registration: Registration, start_s: int, months: str = "15", age_days: int = 30
+) -> Drive:
+    """A drive in fiscal mode, registered so long before the run; its number follows from its place in the farm. ``months``: its label."""
+    drive = Drive(f"99990789{number:08d}", PROFILES[months])
+    drive.register(registration, start_s - age_days * 86_400)
+    drive.confirm(1, start_s - age_days * 86_400)
     return drive
 
 
@@ -60,6 +60,7 @@ class WireSeat:
     ) -> None:
         self.name = name
         self.drive = drive
+        self.old_drives: list[Drive] = []
         self.make = device.make
         make = MAKES[device.make]
         self.protocol = protocol or make.protocols[0]
@@ -67,7 +68,7 @@ class WireSeat:
         self.register = make.register(device, drive, start_s, setup)
         self.line = VirtualLine(env, self.register, baud_bps, latency_us, barriers)
         self.line.noise_draws = noise
-        self.line.documents = lambda: drive.receipts_in_shift
+        self.line.documents = lambda: self.drive.receipts_in_shift
         self._driver = make.driver(Settings(), setup)
         self._env = env
         self._start_s = start_s
@@ -87,6 +88,7 @@ class WireSeat:
             "paper_out": self._paper,
             "register_slow": self._slow,
             "clock_jump": self._clock,
+            "drive_replacement": lambda fault, begins: begins,  # the world asks the engine, and then a person
             "internet_lost": lambda fault, begins: True,  # the queue to the operator knows its outages
         }
 
@@ -104,6 +106,22 @@ class WireSeat:
         self.line.catch_up(now_us)
         if not self.register.relayed:
             self._operator.settle(self.drive, int(self.register.clock_offset_s), now_us, self.name)
+
+    def change_drive(self) -> bool:
+        """A person puts a new drive of the same kind in. ``False``: not now, the register is being talked to."""
+        now = int(self._env.now)
+        if self.line.busy:
+            return False
+        self.settle(now)
+        old = self.drive
+        self.register.power_off(now)
+        self.line.silence(now)
+        number = int(old.serial[8:]) + 10_000_000
+        self.drive = Drive(f"{old.serial[:8]}{number:08d}", old.profile, phase=int(Phase.READY))
+        self.register.put_in(self.drive)
+        self.register.power_on(now)
+        self.old_drives.append(old)
+        return True
 
     def sent(self, now_us: int) -> bool:
         """Whether the operator has confirmed everything."""

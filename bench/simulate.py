@@ -124,6 +124,7 @@ def engine_config(scenario: Scenario, farm: Sequence[Place], *, relays: bool = F
         close_at_s=tuple(day_time_us(clock) % US_PER_DAY // 1_000_000 for clock in shifts.close_at),
         stagger_us=round(shifts.stagger_min * 60e6),
         max_age_us=round(shifts.max_age_h * 3600e6),
+        probe_us=round(scenario.farm.probe_s * 1e6),
         spare_join_queue=scenario.farm.spare_join_queue,
         queue_limit=scenario.farm.queue_limit,
         salt=scenario.seed,
@@ -213,7 +214,13 @@ class Simulation:
                     self.env,
                     place.register.name,
                     place.device,
-                    registered_drive(number, place.registration, scenario.start_s),
+                    registered_drive(
+                        number,
+                        place.registration,
+                        scenario.start_s,
+                        place.register.drive,
+                        place.register.drive_age_days,
+                    ),
                     electronic=place.electronic,
                     ffd=place.registration.ffd,
                     place=place.registration.place,
@@ -308,18 +315,19 @@ class Simulation:
         for seat in self.seats:
             if isinstance(seat, WireSeat):
                 seat.settle(int(self.env.now))
-                found, problems = documents_of(seat.name, seat.drive)
-                documents += found
-                numbering += problems
-                operator += against_operator(seat.name, seat.drive, self.operator.store)
+                for nth, drive in enumerate((*seat.old_drives, seat.drive)):
+                    found, problems = documents_of(seat.name, drive)
+                    documents += found
+                    numbering += problems
+                    operator += against_operator(seat.name, drive, self.operator.store, 1 if nth else 2)
             else:
                 documents += [
-                    Document(seat.name, number, mark(key), type_, total_kop, shift)
+                    Document(seat.name, number, mark(key), type_, total_kop, shift, seat.name)
                     for number, key, type_, total_kop, shift in seat.documents
                 ]
         history = self.world.journal.records()
         return audit(self.world.engine, self.world.shop, documents, numbering, history, operator)
 
 
-_WIRE_ONLY = frozenset({"garbled_bytes", "clock_jump"})
-"""Faults of bytes and clocks, which ``timed`` does not have."""
+_WIRE_ONLY = frozenset({"garbled_bytes", "clock_jump", "drive_replacement"})
+"""Faults of bytes, clocks and drives, which ``timed`` does not have."""

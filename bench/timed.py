@@ -209,7 +209,11 @@ class TimedSeat:
         if fault.kind == "reply_lost":
             self._lose_replies += int(fault.params["count"])
             return True
-        return fault.kind == "internet_lost"  # there is no operator here
+        return fault.kind == "internet_lost"  # there is no operator here, and no drive
+
+    def change_drive(self) -> bool:
+        """There are no drives in ``timed``."""
+        return True
 
     def fired(self) -> dict[str, int]:
         return {"reply_lost": self._lost}

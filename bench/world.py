@@ -22,6 +22,7 @@ from fiscal.engine import events
 from fiscal.engine.config import EngineConfig
 from fiscal.engine.engine import Engine
 from fiscal.engine.outcomes import Outcome, ShiftClosed
+from fiscal.engine.states import WAITING_FOR_DRIVE
 from fiscal.journal.memory import MemoryJournal
 
 _NEVER = 1 << 62
@@ -40,6 +41,10 @@ class Seat(Protocol):
 
     def fired(self) -> dict[str, int]:
         """How often faults that strike by themselves have struck."""
+        ...
+
+    def change_drive(self) -> bool:
+        """A person puts a new drive in. Returns whether it could be done now."""
         ...
 
 
@@ -93,6 +98,7 @@ class World:
             events.Reported: lambda effect: None,  # nobody asks for an X-report here
         }
         self._operator_lines: dict[int, OperatorLine] = {}
+        self._hands: dict[int, int] = {}  # registers that are to get a new drive: how long the person needs
         for fault in faults:
             if fault.kind == "engine_crash" and fault.params.get("effect"):
                 self._crash_steps[str(fault.params["effect"]), int(fault.params["nth"])] = fault
@@ -188,6 +194,7 @@ class World:
         self._happened(fault, False)
         self._start()
         self._remember_plans()
+        self._look_for_drives()
         self._ask_again()
 
     # --- the shop ----------------------------------------------------------------------------------------------------
@@ -311,6 +318,8 @@ class World:
     def _register(self, effect: events.RegisterChanged) -> None:
         detail = f"{effect.state}: {effect.detail}" if effect.detail else effect.state
         self.log.add(int(self.env.now), rows.REGISTER, "", effect.register, detail)
+        if effect.detail == WAITING_FOR_DRIVE:
+            self._look_for_drives()
 
     # --- fate --------------------------------------------------------------------------------------------------------
 
@@ -328,6 +337,12 @@ class World:
             self._note(fault, -1, begins)
         elif fault.kind in ("operator_unreachable", "operator_unpaid"):
             self._happened(fault, begins)
+        elif fault.kind == "drive_replacement":
+            for index in self._places[fault.target]:
+                self.fired[fault.kind] += 1
+                self._note(fault, index, begins)
+                self._hands[index] = int(fault.params["hands_us"])
+                self._ask_for_new_drive(index)
         elif fault.kind == "planned_outage":
             for index in self._places[fault.target]:
                 self.fired[fault.kind] += begins
@@ -351,6 +366,27 @@ class World:
             out = any(begin_us <= now < end_us for begin_us, end_us in spans)
             if self.engine is not None:  # it may die once more
                 self.deliver(events.PauseAsked(index, "planned outage") if out else events.ResumeAsked(index))
+
+    def _ask_for_new_drive(self, index: int) -> None:
+        """The person asks until the engine has taken notice."""
+        if self.engine is not None:
+            self.deliver(events.DriveReplacementAsked(index))
+        else:
+            self._at(int(self.env.now) + RETRY_US, lambda event: self._ask_for_new_drive(index))
+
+    def _look_for_drives(self) -> None:
+        """The person looks at what the engine shows, and does what it waits for."""
+        if self._hands and self.engine is not None:
+            for index, view in enumerate(self.engine.registers()):
+                if view.replacement == WAITING_FOR_DRIVE and index in self._hands:
+                    self._at(int(self.env.now) + self._hands.pop(index), self._change_drive, index)
+
+    def _change_drive(self, event: Any) -> None:
+        index: int = event.value
+        if self._seats[index].change_drive():
+            self.log.add(int(self.env.now), rows.FAULT, "", index, "drive_replacement", 0)
+        else:
+            self._at(int(self.env.now) + 1_000_000, self._change_drive, index)
 
     def _happened(self, fault: Fault, begins: bool) -> None:
         self.fired[fault.kind] += begins

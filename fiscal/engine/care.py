@@ -116,17 +116,23 @@ class Care(Core):
         serves = station.service is states.IN_SERVICE
         if (available and serves) != station.available or station.state in _DEAF:
             self._out.append(events.RegisterChanged(station.index, station.state, detail))
+        elif not serves and before in _DEAF and station.state == states.READY:
+            self._tell_service(station)
         self._see_available(station, available and serves, now_us)
 
     def _serve_not(self, station: Station, event: str, detail: str, now_us: int) -> None:
         """A register goes out of service: it may be asked and told things, but gets no receipt."""
         station.service = states.SERVICE[station.service][event]
-        self._out.append(events.RegisterChanged(station.index, station.service, detail))
+        station.service_why = detail
+        self._tell_service(station)
         self._see_available(station, False, now_us)
+
+    def _tell_service(self, station: Station) -> None:
+        self._out.append(events.RegisterChanged(station.index, station.service, station.service_why))
 
     def _serve_again(self, station: Station, event: str, now_us: int) -> None:
         station.service = states.SERVICE[station.service][event]
-        station.detail = ""
+        station.service_why = station.detail = ""
         if station.state == states.READY:
             self._out.append(events.RegisterChanged(station.index, station.state))
             self._see_available(station, True, now_us)
@@ -226,7 +232,7 @@ class Care(Core):
         self._tell_move(station, "well" if station.state == states.PROBING else "done", detail, now_us)
         if station.service is not states.IN_SERVICE and station.failures:
             station.failures = 0  # it was told that it is down
-            self._out.append(events.RegisterChanged(station.index, station.service, detail))
+            self._tell_service(station)
         self._next(station, now_us)
 
     def _see_shift(self, station: Station, seen: Seen, now_us: int) -> None:

@@ -150,7 +150,7 @@ class Engine(Printing):
             RegisterView(
                 station.facts.name,
                 station.state,
-                station.detail,
+                station.detail or station.service_why,
                 station.shift,
                 station.shift_number,
                 None if station.shift_opened_us is None else station.shift_opened_us + offset_us,

@@ -173,6 +173,7 @@ class Station:
         "seen",
         "seen_us",
         "service",
+        "service_why",
         "shift",
         "shift_number",
         "shift_opened_us",
@@ -216,6 +217,7 @@ class Station:
         self.unconfirmed: list[Entry] = []  # recorded here, in order, not yet confirmed by the operator
         self.recording = 0  # recorded here, on the way to the journal: not among the unconfirmed yet
         self.service = states.IN_SERVICE
+        self.service_why = ""
         self.pause_asked = False
         self.asks: list[TotalsAsked] = []  # X-reports somebody waits for
         self.replacement: Replacement | None = None

@@ -143,13 +143,13 @@ class Rebuilt:
         station = self._stations.get(record.register)
         if station is not None:
             station.service = states.PAUSED
-            station.detail = record.reason
+            station.service_why = record.reason
 
     def _resumed(self, record: records.Resumed) -> None:
         station = self._stations.get(record.register)
         if station is not None:
             station.service = states.IN_SERVICE
-            station.detail = ""
+            station.service_why = ""
 
     def _replacement(self, record: records.Replacement) -> None:
         station = self._stations.get(record.register)
@@ -160,6 +160,7 @@ class Rebuilt:
         else:
             step = next(step for step in states.REPLACEMENT if step == record.step)
             station.service, station.replacement = states.REPLACING, Replacement(step, record.drive)
+            station.service_why = step
         station.note_errands()
 
     def _confirmed(self, record: records.Confirmed) -> None:

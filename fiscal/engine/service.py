@@ -145,7 +145,8 @@ class Service(Care):
             station.note_errands()
             self._serve_again(station, "replaced", now_us)
         else:
-            self._out.append(events.RegisterChanged(station.index, station.service, step))
+            station.service_why = step
+            self._tell_service(station)
             self._next(station, now_us)
 
     def _drive_task_ended(
