@@ -154,6 +154,7 @@ class Tampered:
         self._kept = [drive.find(n) for n in range(1, drive.last_document + 1)]
         change(self._kept)
         self.last_document = drive.last_document
+        self.serial = drive.serial
 
     def find(self, number: int) -> Any:
         return self._kept[number - 1]
