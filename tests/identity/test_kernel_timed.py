@@ -13,7 +13,7 @@ import simpy
 from bench import kernel
 from bench.faults import Fault, outages
 from bench.shop import Request
-from bench.timed import TimedSeat
+from bench.timed import ServiceTime, TimedSeat
 from bench.world import World
 from fiscal.engine.config import EngineConfig, RegisterFacts
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat, fingerprint
@@ -72,6 +72,9 @@ class Case:
         self.at = at
         self.lines = [draw.randint(1, 9) for _ in at]
         self.service = [max(at_once, round(draw.expovariate(1 / mean)) // tick * tick) for _ in at]
+        # some farms have two classes of registers, and each receipt a time in each
+        self.classes = [draw.choice((0, 1)) if draw.random() < 0.3 else 0 for _ in registers]
+        self.services = [self.service, [2 * takes_us + tick for takes_us in self.service]]
         self.wanted = [
             (draw.choice(ENTITIES), draw.choice((1, 1, 2)), draw.choice(SITES))
             if seed % 3 == 0
@@ -90,6 +93,10 @@ class Case:
             )
             lasts_us = draw.choice((300, 2_000)) * SECOND
             self.faults.append(Fault("planned_outage", fact.name, begin_us, begin_us + lasts_us))
+
+    def _service(self, register: int) -> ServiceTime:
+        takes = self.services[self.classes[register]]
+        return lambda place, lines: takes[int(place)]
 
     def timed(self) -> list[tuple[int, int]]:
         """The real engine: (register, moment the journal knows) of every receipt."""
@@ -111,8 +118,8 @@ class Case:
             requests.append(Request(f"{n:05}", receipt, fingerprint(receipt), at_us, due))
         draws = {request.key: float(n) for n, request in enumerate(requests)}
         seats = [
-            TimedSeat(env, fact.name, lambda u, lines: self.service[int(u)], draws, fact.z_report_us, START_S)
-            for fact in self.config.registers
+            TimedSeat(env, fact.name, self._service(n), draws, fact.z_report_us, START_S)
+            for n, fact in enumerate(self.config.registers)
         ]
         names = [fact.name for fact in self.config.registers]
         world = World(env, self.config, seats, {}, names, requests, self.faults, START_S, self.commit_us)
@@ -137,6 +144,7 @@ class Case:
             kinds,
             start_us=START_S * SECOND,
             commit_us=self.commit_us,
+            service_class=self.classes,
             outages_us=outages(self.faults, places),
         )
         who = [crc32(f"buyer-{n % 17}@example.org".encode()) for n in range(len(self.at))]
@@ -147,7 +155,7 @@ class Case:
             np.array([kinds.index(kind) for kind in self.wanted]),
             np.array(who, np.uint64),
         )
-        fates = kernel.simulate(farm, traffic, np.array(self.service), self.stop_us, program=program)
+        fates = kernel.simulate(farm, traffic, np.array(self.services), self.stop_us, program=program)
         return fates.program, list(zip(fates.register.tolist(), fates.done_us.tolist(), strict=True))
 
 
