@@ -6,6 +6,7 @@ Nothing is ever shown from here and no global state is touched: a notebook shows
 from __future__ import annotations
 
 from bench.charts_compare import plot_comparison, plot_replications
+from bench.charts_facts import plot_facts, plot_truth
 from bench.charts_queue import plot_queue
 from bench.charts_style import Chart
 from bench.charts_timeline import plot_timeline, worst_hour
@@ -15,9 +16,11 @@ __all__ = [
     "Chart",
     "plot_causes",
     "plot_comparison",
+    "plot_facts",
     "plot_queue",
     "plot_replications",
     "plot_timeline",
+    "plot_truth",
     "plot_waits",
     "plot_waits_by_register",
     "worst_hour",

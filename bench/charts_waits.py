@@ -24,7 +24,7 @@ from bench.measures import Measured
 from bench.measures_causes import short
 from bench.wording import percent, wait_text
 
-_DONE = ("recorded", "confirmed")
+_DONE = ("recorded", "sent", "confirmed")
 
 
 @styled

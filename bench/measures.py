@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from bench import log as events
+from bench.facts import FactRow
 from bench.faults import Fault
 from bench.log import EventLog
 from bench.measures_causes import CAUSES, why_late
@@ -72,6 +73,9 @@ class Run:
     audit: Mapping[str, Any] = field(default_factory=dict)  # lost, doubled, gaps, totals_ok, ...
     wall_s: float = 0.0
     asked: Mapping[str, Asked] = field(default_factory=dict)  # by receipt key
+    operator: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By receipt key: when its document was first sent to the operator and when he confirmed it, -1 for not; `wire` only."""
+    facts: Sequence[FactRow] = ()
 
     @property
     def end_us(self) -> int:
@@ -116,6 +120,7 @@ class Measured:
     faults: pd.DataFrame
     timeline: pd.DataFrame
     causes: pd.DataFrame
+    facts: pd.DataFrame
     summary: dict[str, Any]
     begin: pd.Timestamp
     end: pd.Timestamp
@@ -130,8 +135,10 @@ class Measured:
 def measure(run: Run) -> Measured:
     """All tables and the summary of a run.
 
-    * ``receipts``: key, order, type, lines, total_kop; submitted, accepted, printing, recorded, confirmed (moments); register, document,
-      attempts; wait_s, in_doubt_s, late, why_late, status. One row a receipt, in the order of payment.
+    * ``receipts``: key, order, type, lines, total_kop; submitted, accepted, printing, recorded, sent, confirmed (moments); register,
+      document, attempts; wait_s, in_doubt_s, late, why_late, status. One row a receipt, in the order of payment. ``sent`` and ``confirmed``
+      are what drive and operator know; the engine hears of it later (``known_confirmed``).
+    * ``facts``: time, register, fact, ok, detail: every change of what a watcher knew of a register.
     * ``registers``: register, receipts, utilization, busy_s, asking_s, closing_s, down_s, z_reports, late.
     * ``queue``: time, register, waiting: a step function for every register and for the farm (register "total").
     * ``faults``: kind, target, begin, end.
@@ -155,6 +162,7 @@ def measure(run: Run) -> Measured:
         faults=_faults(run, log),
         timeline=_timeline(run, what),
         causes=cause_table(receipts),
+        facts=_facts(run),
         summary=_summary(run, outcome, refused, late, receipts, registers, queue),
         begin=moments(run, np.array([0]))[0],
         end=moments(run, np.array([run.end_us]))[0],
@@ -186,6 +194,27 @@ def _named(names: Sequence[str], places: Ints) -> Objects:
     return table[places]
 
 
+def _told(run: Run, log: LogColumns, which: int, otherwise: Ints) -> Ints:
+    """Moments that drive and operator know of, by receipt; ``otherwise`` where they were not asked."""
+    if not run.operator:
+        return otherwise
+    known = np.array([run.operator.get(key, (-1, -1))[which] for key in log.keys], dtype=np.int64)
+    return np.where(known < 0, NEVER, known)
+
+
+def _facts(run: Run) -> pd.DataFrame:
+    rows = list(run.facts)
+    return pd.DataFrame(
+        {
+            "time": moments(run, np.array([row[0] for row in rows], dtype=np.int64)),
+            "register": pd.array([run.registers[row[1]] for row in rows], dtype=TEXT),
+            "fact": pd.array([row[2] for row in rows], dtype=TEXT),
+            "ok": pd.array([row[3] for row in rows], dtype="boolean"),
+            "detail": pd.array([row[4] for row in rows], dtype=TEXT),
+        }
+    )
+
+
 def _receipts(run: Run, log: LogColumns, outcome: Fates, late: Flags, cause: Objects) -> pd.DataFrame:
     asked = [run.asked.get(key) for key in log.keys]
     wait = np.where(outcome.recorded == NEVER, np.nan, (outcome.recorded - outcome.submitted) / US_PER_S)
@@ -202,7 +231,9 @@ def _receipts(run: Run, log: LogColumns, outcome: Fates, late: Flags, cause: Obj
             "accepted": moments(run, outcome.accepted),
             "printing": moments(run, outcome.printing),
             "recorded": moments(run, outcome.recorded),
-            "confirmed": moments(run, outcome.confirmed),
+            "sent": moments(run, _told(run, log, 0, np.full(len(log.keys), NEVER, dtype=np.int64))),
+            "confirmed": moments(run, _told(run, log, 1, outcome.confirmed)),
+            "known_confirmed": moments(run, outcome.confirmed),
             "register": pd.array(_named(run.registers, outcome.register), dtype=TEXT),
             "document": outcome.document,
             "attempts": outcome.attempts,
@@ -350,6 +381,9 @@ def _summary(
         "doubled": number_of(run.audit.get("doubled", 0)),
         "in_doubt": int((outcome.status == "in_doubt").sum()),
         "refused": int(np.isin(outcome.status, np.array(["refused", "set_aside"], dtype=object)).sum()),
+        "sent_share": _share_of(receipts["sent"].notna(), done) if run.operator else None,
+        "confirmed_share": _share_of(receipts["confirmed"].notna(), done) if run.operator else None,
+        "operator_lag_s": _lag_s(receipts) if run.operator else None,
         "wait_s": wait_numbers((outcome.recorded - outcome.submitted)[done]),
         "queue_max": int(queue.loc[queue["register"] == TOTAL, "waiting"].max()),
         "registers": {
@@ -365,6 +399,17 @@ def _summary(
         "simulated_s": run.end_us / US_PER_S,
         "wall_s": round(run.wall_s, 3),
     }
+
+
+def _share_of(flags: pd.Series, among: Flags) -> float:
+    """Of the receipts that have a document, the share that has come so far."""
+    return float(flags.to_numpy()[among].mean()) if among.any() else 1.0
+
+
+def _lag_s(receipts: pd.DataFrame) -> float:
+    """The longest time from a document to its confirmation by the operator; what was not confirmed does not count."""
+    lag = (receipts["confirmed"] - receipts["recorded"]).dt.total_seconds().max()
+    return 0.0 if pd.isna(lag) else max(0.0, float(lag))
 
 
 def number_of(found: int | Iterable[object]) -> int:

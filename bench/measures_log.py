@@ -23,7 +23,7 @@ NEVER = np.iinfo(np.int64).min
 
 WAITING = ("accepting", "queued", "assigned")
 IN_WORK = ("printing",)
-DONE = ("recorded", "confirmed")
+DONE = ("recorded", "sent", "confirmed")
 GIVEN_UP = ("set_aside", "cancelled")
 
 

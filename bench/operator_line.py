@@ -11,6 +11,8 @@ from typing import NamedTuple
 from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_profile import OutageKind
 from fiscal.emulators.operator_queue import Windows, end_of
+from fiscal.ofd.relay import document_number
+from fiscal.ofd.session import read_message
 
 PATIENCE_US = 60_000_000
 
@@ -29,6 +31,7 @@ class OperatorLine:
 
     def __init__(self, server: OperatorServer, network: Windows = (), unpaid: Windows = ()) -> None:
         self._server = server
+        self.sent_us: dict[tuple[str, int], int] = {}  # by drive and document: when it was first sent
         self._network = network
         self._unpaid = unpaid
 
@@ -40,6 +43,7 @@ class OperatorLine:
             return Carried(now_us + 1_000_000, b"", "no connection to the operator", False)
         if end_of(self._unpaid, now_us) != now_us:
             return Carried(now_us + 1_000_000, b"", "the operator closed the connection", True)
+        self.sent_us.setdefault((drive_of(data), document_number(data)), now_us)
         connection = self._server.connect()
         output = connection.receive(data, now_us)
         if not output:
@@ -55,3 +59,8 @@ class OperatorLine:
         if at_us - now_us > PATIENCE_US:
             return Carried(now_us + PATIENCE_US, b"", "no answer from the operator", True)
         return Carried(at_us, b"".join(chunk for _, chunk in output), "", True)
+
+
+def drive_of(message: bytes) -> str:
+    """The number of the drive a message comes from."""
+    return read_message(message).header.drive

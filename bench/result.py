@@ -55,6 +55,9 @@ _CHECKS: dict[str, tuple[str, tuple[str, ...], Callable[[float], str], str]] = {
     "in_time_share_max": ("share in time", ("in_time_share",), _share, "at most"),
     "late_min": ("receipts late", ("late",), _count, "at least"),
     "late_max": ("receipts late", ("late",), _count, "at most"),
+    "confirmed_share_min": ("share confirmed by the operator", ("confirmed_share",), _share, "at least"),
+    "operator_lag_max_s": ("longest way to the operator", ("operator_lag_s",), _seconds, "at most"),
+    "operator_lag_min_s": ("longest way to the operator", ("operator_lag_s",), _seconds, "at least"),
     "wait_p95_max_s": ("wait of 95 %", ("wait_s", "p95"), _seconds, "at most"),
     "wait_max_s": ("longest wait", ("wait_s", "max"), _seconds, "at most"),
     "queue_max": ("longest queue", ("queue_max",), _count, "at most"),
@@ -88,10 +91,10 @@ def check(expect: Expect, summary: Mapping[str, Any], audit: Mapping[str, Any]) 
             continue
         got: Any = summary
         for step in path:
-            got = got[step]
+            got = got.get(step)
         ok = got is None or _HOLDS[how](got, wanted)
         text = write(wanted) if how == "exactly" else f"{how} {write(wanted)}"
-        found.append(Expectation(name, text, "no receipts" if got is None else write(got), ok))
+        found.append(Expectation(name, text, "nothing to measure" if got is None else write(got), ok))
     for kind in expect.fired:
         times = summary["faults"].get(kind, 0)
         found.append(
@@ -165,6 +168,14 @@ class Result(Measured):
         """Where the late receipts came from, and when."""
         return charts.plot_causes(self)
 
+    def plot_facts(self) -> charts.Chart:
+        """What a watcher knew of each register: cable, agent, internet, operator, drive."""
+        return charts.plot_facts(self)
+
+    def plot_truth(self) -> charts.Chart:
+        """Receipts printed, sent to the operator, confirmed by him."""
+        return charts.plot_truth(self)
+
     def report(self) -> str:
         """The summary as text, for 80 columns."""
         return report.text(self)
@@ -178,6 +189,7 @@ class Result(Measured):
             "timeline": self.plot_timeline(),
             "timeline_worst_hour": self.plot_timeline(zoom=True),
             "causes": self.plot_causes(),
+            **({"facts": self.plot_facts(), "truth": self.plot_truth()} if len(self.facts) else {}),
         }
 
     def as_json(self) -> dict[str, Any]:

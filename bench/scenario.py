@@ -73,6 +73,17 @@ class Expect(Table):
     )
     refused_max: Count | None = Field(default=None, description="receipts set aside, at most")
     receipts_min: Count | None = Field(default=None, description="receipts submitted, at least")
+    confirmed_share_min: Share | None = Field(
+        default=None,
+        description="of the receipts with a document, the share the operator has confirmed, at least",
+    )
+    operator_lag_max_s: Annotated[Number, Field(ge=0)] | None = Field(
+        default=None,
+        description="longest time from a document to the operator's confirmation, at most, seconds",
+    )
+    operator_lag_min_s: Annotated[Number, Field(ge=0)] | None = Field(
+        default=None, description="at least: for scenarios that show what does not reach the operator"
+    )
     fired: tuple[FaultKind, ...] = Field(default=(), description="kinds of faults that must have happened")
 
 

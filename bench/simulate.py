@@ -28,7 +28,7 @@ from fiscal import devices
 from fiscal.emulators.drive_registration import Mode, Registration
 from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_profile import OperatorProfile, Outage
-from fiscal.emulators.operator_queue import OperatorQueues
+from fiscal.emulators.operator_queue import OperatorQueues, Windows
 from fiscal.engine.config import EngineConfig, RegisterFacts
 from fiscal.receipt import fingerprint, mark
 
@@ -163,6 +163,7 @@ class Simulation:
             for computer in scenario.computers()
         }
         self.operator_lines: dict[int, OperatorLine] = {}
+        self.networks: dict[str, Windows] = {}
         self.seats: list[WireSeat] | list[TimedSeat]
         if fidelity == "wire":
             self.seats = self._wire_seats(computers, replication)
@@ -179,6 +180,7 @@ class Simulation:
             scenario.start_s,
             round(scenario.shop.commit_ms * 1000),
         )
+        self.world.facts.networks = dict(enumerate(self.networks.values()))
         for register, line in self.operator_lines.items():
             self.world.carry_through(register, line)
 
@@ -190,7 +192,7 @@ class Simulation:
         self.operator = OperatorServer(
             OperatorProfile(reply_us=reply_us, control=False, outages=outages), epoch_s=scenario.start_s
         )
-        networks = {
+        self.networks = networks = {
             place.register.name: tuple(
                 (f.at_us, f.until_us)
                 for f in self.faults
@@ -281,7 +283,31 @@ class Simulation:
             audit={name: getattr(found, name) for name in found.__dataclass_fields__},
             wall_s=time.perf_counter() - began,
             asked=self.asked,
+            operator=self._operator_moments(),
+            facts=self.world.facts.rows,
         )
+
+    def _operator_moments(self) -> dict[str, tuple[int, int]]:
+        """By key: when its document was first sent to the operator, and when the operator's store has it confirmed; -1 for not."""
+        engine = self.world.engine
+        if self.fidelity != "wire" or engine is None:
+            return {}
+        found = {}
+        relayed = {place.register.name: index for index, place in enumerate(self.farm) if place.facts.relay}
+        for key in tuple(engine.keys()):
+            view = engine.status(key)
+            if view is None or view.recorded is None:
+                continue
+            drive, document = view.recorded.drive, view.recorded.document
+            if view.register in relayed:
+                sent = self.operator_lines[relayed[view.register]].sent_us.get((drive, document), -1)
+                kept = self.operator.store.find(drive, document)
+                confirmed = -1 if kept is None else view.confirmed_wall_us - self.scenario.start_s * 1_000_000
+            else:
+                by_sent, by_confirmed = self.queues.moments(drive)
+                sent, confirmed = by_sent.get(document, -1), by_confirmed.get(document, -1)
+            found[key] = sent, confirmed
+        return found
 
     def live(self, progress: Progress | None = None) -> None:
         """Let time pass until the orders have come and the queues are empty (or the scenario's patience is over)."""

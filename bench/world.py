@@ -14,6 +14,7 @@ import simpy
 from simpy.events import Timeout
 
 from bench import log as rows
+from bench.facts import FactLog
 from bench.faults import Fault, outages
 from bench.log import EventLog
 from bench.operator_line import OperatorLine
@@ -97,6 +98,7 @@ class World:
             events.Exchange: self._exchange,
             events.Reported: lambda effect: None,  # nobody asks for an X-report here
         }
+        self.facts = FactLog(len(seats))
         self._operator_lines: dict[int, OperatorLine] = {}
         self._hands: dict[int, int] = {}  # registers that are to get a new drive: how long the person needs
         for fault in faults:
@@ -184,6 +186,7 @@ class World:
             seat.abandon()
         self._happened(fault, True)
         self.log.add(int(self.env.now), rows.ENGINE, detail="crash")
+        self.facts.engine(False, int(self.env.now))
         self._at(int(self.env.now) + int(fault.params["restart_us"]), self._restart, fault)
 
     def _restart(self, event: Any) -> None:
@@ -191,6 +194,7 @@ class World:
         now = int(self.env.now)
         self.engine = Engine.recover(self._config, self.journal.records(), now, self.wall_us)
         self.log.add(now, rows.ENGINE, detail="restart")
+        self.facts.engine(True, now)
         self._happened(fault, False)
         self._start()
         self._remember_plans()
@@ -287,6 +291,9 @@ class World:
     def _exchanged(self, event: Any) -> None:
         life, said = event.value
         if life == self._life:
+            self.facts.carried(
+                said.register, said.connected, bool(said.answer), said.problem, int(self.env.now)
+            )
             self.deliver(said)
 
     # --- registers ---------------------------------------------------------------------------------------------------
@@ -297,6 +304,7 @@ class World:
 
         def done(outcome: Outcome | None) -> None:
             if life == self._life and outcome is not None:
+                self.facts.outcome(register, outcome, int(self.env.now))
                 if isinstance(outcome, ShiftClosed):
                     self.log.add(
                         int(self.env.now),

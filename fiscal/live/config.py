@@ -44,6 +44,9 @@ close_at = ["23:55"]              # Z-reports, staggered over the farm
 [operator]                        # where the engine carries documents of registers that have no network (relay = true)
 address = "ofd.example.ru:7777"
 
+[self_test]
+internet = ["example.org:443"]    # one of these can be reached, or the network is down; the operator is another matter
+
 [[registers]]                     # a real register on a serial port ...
 name = "kkt1"
 make = "shtrih"
@@ -180,6 +183,13 @@ class OperatorSection(_Section):
     address: Annotated[str, AfterValidator(_host_port)] = ""
 
 
+class SelfTest(_Section):
+    """``internet``: places (HOST:PORT) one of which must be reachable, or the network is down; asked every ``every_s`` seconds."""
+
+    internet: list[Annotated[str, AfterValidator(_host_port)]] = []
+    every_s: Seconds = 45
+
+
 class Register(_Section):
     """One register: a real one has an address, an emulated one the table ``emulate``.
 
@@ -226,6 +236,7 @@ class Config(_Section):
     http: Http = Http()
     engine: EngineSection = EngineSection()
     operator: OperatorSection = OperatorSection()
+    self_test: SelfTest = SelfTest()
     log: Log = Log()
     registers: Annotated[list[Register], Field(min_length=1)]
 

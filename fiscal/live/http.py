@@ -30,12 +30,23 @@ from starlette.routing import Route
 
 from fiscal.engine import states
 from fiscal.engine.engine import Engine
-from fiscal.engine.events import CancelAsked, Event, Reply, RetryAsked, ShiftCloseAsked, Submitted
+from fiscal.engine.events import (
+    CancelAsked,
+    DriveReplacementAsked,
+    Event,
+    PauseAsked,
+    Reply,
+    ResumeAsked,
+    RetryAsked,
+    ShiftCloseAsked,
+    Submitted,
+)
 from fiscal.engine.views import ReceiptView
 from fiscal.live import clock, views
 from fiscal.live.runtime import Runtime
 from fiscal.live.schema import Defaults, key_fault, read_receipt
 from fiscal.receipt import Invalid, Problem, fingerprint, validate
+from fiscal.watch import self_test
 
 log = logging.getLogger("fiscal.http")
 ANSWER_LIMIT_S = 30.0
@@ -109,6 +120,15 @@ class Guard:
 
 def today() -> date:
     return datetime.fromtimestamp(clock.wall_s(), UTC).date()
+
+
+ORDERS: dict[str, Callable[[int], Event]] = {
+    "close-shift": ShiftCloseAsked,
+    "pause": lambda register: PauseAsked(register, "paused by hand"),
+    "resume": ResumeAsked,
+    "replace-drive": DriveReplacementAsked,
+}
+"""What a person may want of a register."""
 
 
 class Gateway:
@@ -211,17 +231,29 @@ class Gateway:
     def _registers(self, engine: Engine) -> list[dict[str, Any]]:
         now_us = clock.wall_us()
         return [
-            views.register_json(view, cable, address, now_us)
-            for view, cable, address in zip(
-                engine.registers(), self._runtime.cables(), self._addresses, strict=True
+            views.register_json(view, cable, address, now_us, facts)
+            for view, cable, address, facts in zip(
+                engine.registers(),
+                self._runtime.cables(),
+                self._addresses,
+                self._runtime.facts(now_us),
+                strict=True,
             )
         ]
 
-    async def close_shift(self, name: str) -> Response:
+    async def self_test(self) -> Response:
+        now_us = clock.wall_us()
+        lines = await self._ask(
+            lambda engine: self_test.lines(engine.registers(), self._runtime.facts(now_us))
+        )
+        return answer(200, {"ok": all(line["ok"] for line in lines), "lines": lines})
+
+    async def order(self, name: str, event: Callable[[int], Event]) -> Response:
+        """A person wants something of a register; it is done as soon as the receipt in work is finished."""
         index = self._names.get(name)
         if index is None:
             return refusal(404, f"no register {name!r}; there are: {', '.join(self._names)}")
-        self._runtime.post(ShiftCloseAsked(index))
+        self._runtime.post(event(index))
         shown = (await self._ask(self._registers))[index]
         return answer(202, shown)
 
@@ -368,9 +400,16 @@ def application(
     async def registers() -> Response:
         return await gateway.registers()
 
-    @app.post("/registers/{name}/close-shift")
-    async def close_shift(name: str) -> Response:
-        return await gateway.close_shift(name)
+    @app.get("/self-test")
+    async def self_test() -> Response:
+        return await gateway.self_test()
+
+    for path, event in ORDERS.items():
+
+        async def order(name: str, event: Callable[[int], Event] = event) -> Response:
+            return await gateway.order(name, event)
+
+        app.add_api_route(f"/registers/{{name}}/{path}", order, methods=["POST"], name=path)
 
     @app.get("/health")
     async def health() -> Response:

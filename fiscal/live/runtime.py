@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ from fiscal.engine.events import (
     Exchange,
     Exchanged,
     Perform,
+    Performed,
     RegisterChanged,
     Reply,
     Reported,
@@ -41,13 +42,14 @@ from fiscal.engine.events import (
     TotalsAsked,
     WallClockSet,
 )
-from fiscal.engine.outcomes import Outcome
+from fiscal.engine.outcomes import Blame, Outcome, Refused, Seen, Unknown, reason_of
 from fiscal.engine.views import ReceiptView
 from fiscal.journal import Journal
 from fiscal.live import clock
 from fiscal.live.operator_line import Carrier
 from fiscal.live.worker import Cable, Port, Worker
 from fiscal.live.writer import Writer
+from fiscal.watch.facts import Fact, Facts
 
 log = logging.getLogger("fiscal.engine")
 T = TypeVar("T")
@@ -119,6 +121,7 @@ class Runtime:
         self._writer = Writer(journal, self._inbox.put, self._journal_broken)
         self._workers = [Worker(index, port, self._inbox.put) for index, port in enumerate(ports)]
         self._carrier = Carrier(*operator, self._inbox.put) if operator else None
+        self._facts = [Facts() for _ in names]
         self._asked_reports: dict[int, Future[Outcome]] = {}
         self._report_number = 0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -181,6 +184,19 @@ class Runtime:
 
         self.ask(begin)
         return future
+
+    def facts(self, wall_us: int) -> list[Mapping[str, Fact]]:
+        """What is known of each register at this moment. Times are of the wall clock. Only inside `ask`."""
+        return [facts.at(wall_us) for facts in self._facts]
+
+    def network(self, ok: bool, detail: str) -> None:
+        """Somebody has looked whether this computer reaches the world. From any thread."""
+        self.ask(lambda engine: self._network(ok, detail))
+
+    def _network(self, ok: bool, detail: str) -> None:
+        wall_us = clock.wall_us()
+        for facts in self._facts:
+            facts.tell("internet", ok, wall_us, detail)
 
     def cables(self) -> tuple[Cable, ...]:
         """What is known of each register's cable."""
@@ -267,6 +283,7 @@ class Runtime:
                 elif kind is _Stop:
                     return
                 else:
+                    self._watch(item)
                     self._carry_out(engine.handle(item, now_us))
                     if kind is CommitFailed:
                         self._writer.heard()
@@ -276,6 +293,23 @@ class Runtime:
                 if now_us >= check_us:
                     self._check_clock(now_us)
                     check_us = now_us + CLOCK_CHECK_US
+
+    def _watch(self, event: Any) -> None:
+        """Note what an event says about a register."""
+        wall_us = clock.wall_us()
+        if isinstance(event, Exchanged):
+            facts = self._facts[event.register]
+            facts.carried(event.connected, bool(event.answer), event.problem, wall_us)
+        elif isinstance(event, Performed):
+            facts = self._facts[event.register]
+            outcome = event.outcome
+            facts.tell("agent", True, wall_us)
+            if isinstance(outcome, Seen):
+                facts.probed(outcome, wall_us)
+            elif isinstance(outcome, Unknown) or (
+                isinstance(outcome, Refused) and outcome.blame is Blame.LINE
+            ):
+                facts.tell("cable", False, wall_us, reason_of(outcome))
 
     def _request(self, engine: Engine, request: _Request, now_us: int) -> None:
         key = request.key

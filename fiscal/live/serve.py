@@ -25,6 +25,7 @@ from fiscal.live.config import Config, ConfigError, Register
 from fiscal.live.drive_file import DriveFileError
 from fiscal.live.emulated import EmulatedRegister, Endpoint, PtyEndpoint, TcpEndpoint
 from fiscal.live.links import split_tcp
+from fiscal.live.network import NetworkCheck
 from fiscal.live.runtime import Runtime
 from fiscal.live.trace import TraceFile
 from fiscal.live.worker import Port
@@ -132,6 +133,11 @@ class Server:
         operator = split_tcp(config.operator.address) if config.operator.address else None
         self.runtime = Runtime(config.engine_config(), journal, ports, operator)
         self.runtime.start()
+        places = [split_tcp(place) for place in config.self_test.internet]
+        if places:
+            check = NetworkCheck(places, self.runtime.network, config.self_test.every_s)
+            check.start()
+            self._stack.callback(check.stop)
         self._stack.callback(self.runtime.stop, STOP_LIMIT_S)
         app = http.application(
             self.runtime,

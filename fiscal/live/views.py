@@ -6,7 +6,7 @@ moment of having been seen; none is concluded from another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from fiscal.live.clock import wall_text
 from fiscal.live.logs import masked
 from fiscal.live.worker import Cable
 from fiscal.receipt import Receipt
+from fiscal.watch.facts import NAMES, Fact
 
 STATUSES = tuple(states.RECEIPT)
 
@@ -62,6 +63,7 @@ def receipt_json(view: ReceiptView) -> dict[str, Any]:
         "accepted_at": wall_text(view.accepted_wall_us),
         "deadline_at": wall_text(view.deadline_wall_us),
         "document": document,
+        "sent_at": wall_text(view.sent_wall_us) or None,
         "confirmed_at": wall_text(view.confirmed_wall_us) or None,
         "link": f"/receipts/{_quoted(view.key)}/copy" if view.status == states.CONFIRMED else None,
     }
@@ -71,8 +73,20 @@ def _quoted(key: str) -> str:
     return quote(key, safe="", errors="surrogatepass")
 
 
-def register_json(view: RegisterView, cable: Cable, address: str, agent_wall_us: int) -> dict[str, Any]:
-    """A register: four separate facts, each with its last seen, then its queue and its shift."""
+def fact_json(fact: Fact) -> dict[str, Any]:
+    """``ok`` is ``None`` when nobody knows."""
+    return {
+        "ok": fact.ok,
+        "since": wall_text(fact.since_us) or None,
+        "last_seen": wall_text(fact.seen_us) or None,
+        "detail": fact.detail,
+    }
+
+
+def register_json(
+    view: RegisterView, cable: Cable, address: str, agent_wall_us: int, facts: Mapping[str, Fact]
+) -> dict[str, Any]:
+    """A register: five separate facts, each with its last seen, then its queue and its shift."""
     seen = view.seen
     drive_seen = wall_text(view.seen_wall_us) or None
     return {
@@ -80,6 +94,9 @@ def register_json(view: RegisterView, cable: Cable, address: str, agent_wall_us:
         "address": address,
         "state": view.state,
         "detail": view.detail,
+        "service": view.service,
+        "replacement": view.replacement or None,
+        "facts": {name: fact_json(fact) for name, fact in facts.items()},
         "agent": {"ok": True, "last_seen": wall_text(agent_wall_us)},
         "cable": {
             "ok": cable.open,
@@ -137,9 +154,7 @@ def page(registers: list[dict[str, Any]], receipts: list[dict[str, Any]], counts
             f"<b>{escape(one['name'])}</b><br><small>{escape(one['address'])}</small>",
             escape(one["state"])
             + (f"<br><small>{escape(masked(one['detail']))}</small>" if one["detail"] else ""),
-            _fact(one["cable"]["ok"], one["cable"]["last_seen"]),
-            _fact(one["drive"]["ok"], one["drive"]["last_seen"])
-            + f"<br><small>{escape(one['drive']['number'])}</small>",
+            *(_fact(one["facts"][name]) for name in NAMES),
             f"{escape(one['shift']['state'])} {one['shift']['number'] or ''}",
             str(one["queue"]["waiting"]),
             "" if one["operator"]["unsent"] is None else str(one["operator"]["unsent"]),
@@ -164,7 +179,14 @@ def page(registers: list[dict[str, Any]], receipts: list[dict[str, Any]], counts
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
         "<h1>Fiscal registers</h1>"
         + _table(
-            ("Register", "State", "Cable", "Drive", "Shift", "Waiting", "Not at the operator"),
+            (
+                "Register",
+                "State",
+                *(name.capitalize() for name in NAMES),
+                "Shift",
+                "Waiting",
+                "Not at the operator",
+            ),
             register_rows,
             "No registers.",
         )
@@ -176,9 +198,12 @@ def page(registers: list[dict[str, Any]], receipts: list[dict[str, Any]], counts
     )
 
 
-def _fact(good: bool, seen: str | None) -> str:
-    said = "well" if good else "not well" if seen else "unknown"
-    return f"{said}<br><small>seen {seen[:19].replace('T', ' ')}</small>" if seen else said
+def _fact(fact: dict[str, Any]) -> str:
+    said = {True: "yes", False: "<b>no</b>", None: "unknown"}[fact["ok"]]
+    if fact["detail"]:
+        said += f"<br><small>{escape(fact['detail'])}</small>"
+    seen = fact["last_seen"]
+    return f"{said}<br><small>seen {seen[11:19]}</small>" if seen else said
 
 
 def copy_page(view: ReceiptView) -> str:

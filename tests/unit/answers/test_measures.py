@@ -53,6 +53,9 @@ def test_summary_of_a_small_day(small_day: Run) -> None:
         "doubled": 0,
         "in_doubt": 0,
         "refused": 2,
+        "sent_share": None,
+        "confirmed_share": None,
+        "operator_lag_s": None,
         "wait_s": {"mean": 34 / 3, "p50": 9.0, "p95": 20.0, "p99": 20.0, "max": 20.0},
         "queue_max": 1,
         "registers": {
