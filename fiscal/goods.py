@@ -8,14 +8,19 @@ the day ask for. Sources: reference sheet on shops, section 1.4 (calculated rate
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Final
 
+from fiscal.marking import BadCode, Mark, parse
 from fiscal.money import line_sum_kop, price_lines, spread
 from fiscal.receipt import Item, Problem, SettlementMethod, Vat, tidy_name
 from fiscal.rules import Form, Line, Order, Rules, refuse
 from fiscal.validation import PAYMENT_SUBJECT, InvalidOrder
 from fiscal.vat import calculated, current
+
+PIECE: Final = 1_000_000
+"""Millionths of a unit."""
 
 
 def check_order(order: Order, rules: Rules) -> None:
@@ -56,6 +61,12 @@ def check_order(order: Order, rules: Rules) -> None:
                 f"lines[{index}].discount_kop",
                 f"{line.discount_kop!r} is no discount",
                 "give kopecks, zero or more",
+            )
+        if line.codes and (line.unit or abs(quantity) != PIECE * len(line.codes)):
+            wrong(
+                f"lines[{index}].codes",
+                f"{len(line.codes)} marking codes for a quantity of {abs(quantity) / PIECE:g}",
+                "give each piece its code, and other goods a line of their own",
             )
         if not tidy_name(line.name):
             wrong(f"lines[{index}].name", "the name is empty", "name the goods")
@@ -126,14 +137,28 @@ def goods(order: Order, rules: Rules, on: date) -> tuple[tuple[Item, ...], ...]:
 def priced(
     line: Line, quantity_e6: int, sum_kop: int, method: SettlementMethod, vat: Vat
 ) -> tuple[Item, ...]:
-    """So much of a line for this sum: one item, or two whose prices are a kopeck apart."""
+    """So much of a line for this sum: one item, or two whose prices are a kopeck apart; of marked goods an item for each piece."""
     name = tidy_name(line.name)
+    if line.codes:
+        return tuple(
+            Item(
+                name, part_kop, PIECE, part_kop, vat, method, line.subject, line.unit, _mark(code), line.agent
+            )
+            for code, part_kop in zip(line.codes, spread(sum_kop, [1] * len(line.codes)), strict=True)
+        )
     return tuple(
         [
-            Item(name, price, quantity, part_kop, vat, method, line.subject, line.unit)
+            Item(name, price, quantity, part_kop, vat, method, line.subject, line.unit, None, line.agent)
             for price, quantity, part_kop in price_lines(line.price_kop, quantity_e6, sum_kop)
         ]
     )
+
+
+def _mark(code: str) -> Mark:
+    """The code as it is kept; one that can't be understood stays for `fiscal.receipt.validate` to name."""
+    with suppress(BadCode):
+        code = parse(code).code
+    return Mark(code)
 
 
 _BEFORE_GOODS: Final = frozenset(
@@ -178,6 +203,8 @@ def as_method(
             method,
             item.subject,
             item.unit,
+            None if method in _BEFORE_GOODS else item.mark,
+            item.agent,
         )
         for item, part_kop in zip(items, sums, strict=True)
         for price, quantity, priced_kop in price_lines(item.price_kop, item.quantity_e6, part_kop)

@@ -15,21 +15,28 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
+from fiscal.agents import Agent, tidy
+from fiscal.marking import BadCode, Mark, parse
 from fiscal.parties import normal_phone
-from fiscal.validation import NAME_LENGTH, UNWRITABLE, Invalid, InvalidReceipt, Problem, validate
+from fiscal.receipt_rows import Shape, UnreadableReceipt, extras, read_agent, read_mark, unreadable
+from fiscal.texts import UNWRITABLE
+from fiscal.validation import NAME_LENGTH, Invalid, InvalidReceipt, Problem, validate
 from fiscal.vat import Vat
 
 __all__ = [
+    "Agent",
     "Buyer",
     "Correction",
     "Invalid",
     "InvalidReceipt",
     "Item",
+    "Mark",
     "Payments",
     "Problem",
     "Receipt",
@@ -93,6 +100,8 @@ class Item:
     method: SettlementMethod = SettlementMethod.FULL_SETTLEMENT
     subject: int = 1  # tag 1212, 1 = goods
     unit: int = 0  # tag 2108, 0 = piece (FFD 1.2)
+    mark: Mark | None = None  # tags 1162 (FFD 1.05), 1163 (FFD 1.2): its marking code
+    agent: Agent | None = None  # tags 1222-1226: for whom it is sold
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +135,12 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What a correction receipt corrects (tags 1173, 1174 {1178, 1179})."""
+    """What a correction receipt corrects (tags 1173, 1174 {1178, 1179}); ``sign``: the fiscal sign of the wrong document (tag 1192)."""
 
     by_order: bool
     date: str  # ISO date of the corrected settlement
     number: str = ""
+    sign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +175,10 @@ class Receipt:
 
 
 def normalised(receipt: Receipt) -> Receipt:
-    """The same receipt as it is kept: white space in names made single, names cut to 128, the phone in the form E.164.
+    """The same receipt as it is kept: white space in names made single, names cut to 128, the phone in the form E.164, marking codes as the
+    marking service wants them.
 
-    For receipts that come from outside, before `validate` and `fingerprint`. A phone that can't be understood stays for `validate` to name.
+    For receipts that come from outside, before `validate` and `fingerprint`. What can't be understood stays for `validate` to name.
     """
     buyer = receipt.buyer
     phone = buyer.phone
@@ -178,10 +189,18 @@ def normalised(receipt: Receipt) -> Receipt:
             phone = phone.strip()
     return replace(
         receipt,
-        items=tuple(replace(item, name=tidy_name(item.name)) for item in receipt.items),
+        items=tuple(_tidy_item(item) for item in receipt.items),
         site=receipt.site.strip(),
         buyer=replace(buyer, email=buyer.email.strip(), phone=phone, name=" ".join(buyer.name.split())),
     )
+
+
+def _tidy_item(item: Item) -> Item:
+    mark, agent = item.mark, item.agent
+    if mark is not None:
+        with suppress(BadCode):
+            mark = replace(mark, code=parse(mark.code).code)
+    return replace(item, name=tidy_name(item.name), mark=mark, agent=None if agent is None else tidy(agent))
 
 
 @lru_cache(maxsize=8192)
@@ -213,15 +232,6 @@ _FORMAT: Final = 1
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
-class UnreadableReceipt(ValueError):
-    """A text that is not a receipt: ``path`` names the place in it."""
-
-    def __init__(self, path: str, why: str) -> None:
-        self.path = path
-        self.why = why
-        super().__init__(f"{path}: {why}" if path else why)
-
-
 def to_json(receipt: Receipt) -> str:
     """The receipt as one line of JSON without names: arrays in the order of the fields, after the number of the format."""
     payments = receipt.payments
@@ -233,6 +243,11 @@ def to_json(receipt: Receipt) -> str:
             receipt.type,
             [
                 [i.name, i.price_kop, i.quantity_e6, i.sum_kop, i.vat, i.method, i.subject, i.unit]
+                if i.mark is None and i.agent is None
+                else [
+                    *(i.name, i.price_kop, i.quantity_e6, i.sum_kop, i.vat, i.method, i.subject, i.unit),
+                    *extras(i.mark, i.agent),
+                ]
                 for i in receipt.items
             ],
             [
@@ -250,7 +265,9 @@ def to_json(receipt: Receipt) -> str:
             receipt.cashier_inn,
             receipt.electronic,
             receipt.internet,
-            None if correction is None else [correction.by_order, correction.date, correction.number],
+            None
+            if correction is None
+            else [correction.by_order, correction.date, correction.number, *filter(None, (correction.sign,))],
             receipt.part,
             receipt.parts,
         ]
@@ -264,9 +281,9 @@ def from_json(text: str) -> Receipt:
     except ValueError as error:
         raise UnreadableReceipt("", f"not JSON: {error}") from None
     if not isinstance(data, list) or not data:
-        _unreadable("", "not an array", data)
+        unreadable("", "not an array", data)
     if data[0] != _FORMAT or type(data[0]) is not int:
-        _unreadable("", f"format {_FORMAT} expected", data[0])
+        unreadable("", f"format {_FORMAT} expected", data[0])
     _RECEIPT.read("", data)
     correction = data[12]
     return Receipt(
@@ -281,30 +298,13 @@ def from_json(text: str) -> Receipt:
         cashier_inn=data[9],
         electronic=data[10],
         internet=data[11],
-        correction=None if correction is None else Correction(*_CORRECTION.read("correction", correction)),
+        correction=None if correction is None else _correction(correction),
         part=data[13],
         parts=data[14],
     )
 
 
-class _Shape:
-    """An array with a name and a type for each place. True is not a number here."""
-
-    def __init__(self, **kinds: type) -> None:
-        self.names = tuple(kinds)
-        self.kinds = tuple(kinds.values())
-
-    def read(self, path: str, row: Any) -> list[Any]:
-        if type(row) is not list or len(row) != len(self.kinds):
-            _unreadable(path, f"an array of {len(self.kinds)} expected", row)
-        if tuple(map(type, row)) != self.kinds:
-            for value, name, kind in zip(row, self.names, self.kinds, strict=True):
-                if type(value) is not kind and not (value is None and name == "correction"):
-                    _unreadable(f"{path}.{name}" if path else name, "another type expected", value)
-        return row
-
-
-_RECEIPT: Final = _Shape(
+_RECEIPT: Final = Shape(
     format=int,
     type=int,
     items=list,
@@ -321,12 +321,13 @@ _RECEIPT: Final = _Shape(
     part=int,
     parts=int,
 )
-_ITEM: Final = _Shape(
+_ITEM: Final = Shape(
     name=str, price_kop=int, quantity_e6=int, sum_kop=int, vat=int, method=int, subject=int, unit=int
 )
-_PAYMENTS: Final = _Shape(cash_kop=int, cashless_kop=int, prepaid_kop=int, credit_kop=int, provision_kop=int)
-_BUYER: Final = _Shape(email=str, phone=str, name=str, inn=str)
-_CORRECTION: Final = _Shape(by_order=bool, date=str, number=str)
+_PAYMENTS: Final = Shape(cash_kop=int, cashless_kop=int, prepaid_kop=int, credit_kop=int, provision_kop=int)
+_BUYER: Final = Shape(email=str, phone=str, name=str, inn=str)
+_CORRECTION: Final = Shape(by_order=bool, date=str, number=str)
+_CORRECTION_WITH_SIGN: Final = Shape(by_order=bool, date=str, number=str, sign=str)
 
 # By number, because calling an enumeration is slow and a journal is long.
 _TYPES: Final = {int(each): each for each in SettlementType}
@@ -337,23 +338,31 @@ _TAXATIONS: Final = {mask: Taxation(mask) for mask in range(64)}
 _Code = TypeVar("_Code")
 
 
+def _correction(row: Any) -> Correction:
+    shape = _CORRECTION_WITH_SIGN if type(row) is list and len(row) == 4 else _CORRECTION
+    return Correction(*shape.read("correction", row))
+
+
 def _item(index: int, row: Any) -> Item:
+    mark = agent = None
     if type(row) is not list or tuple(map(type, row)) != _ITEM.kinds:
-        _ITEM.read(f"items[{index}]", row)
+        path = f"items[{index}]"
+        if type(row) is list and len(row) == len(_ITEM.kinds) + 2:
+            mark = read_mark(f"{path}.mark", row[-2])
+            agent = read_agent(f"{path}.agent", row[-1])
+            row = row[:-2]
+        _ITEM.read(path, row)
     name, price_kop, quantity_e6, sum_kop, vat, method, subject, unit = row
     if vat not in _VATS or method not in _METHODS:
         _code(f"items[{index}].vat", _VATS, vat)
         _code(f"items[{index}].method", _METHODS, method)
-    return Item(name, price_kop, quantity_e6, sum_kop, _VATS[vat], _METHODS[method], subject, unit)
+    return Item(
+        name, price_kop, quantity_e6, sum_kop, _VATS[vat], _METHODS[method], subject, unit, mark, agent
+    )
 
 
 def _code(path: str, known: Mapping[int, _Code], value: int) -> _Code:
     code = known.get(value)
     if code is None:
-        _unreadable(path, "no such code", value)
+        unreadable(path, "no such code", value)
     return code
-
-
-def _unreadable(path: str, why: str, value: object) -> NoReturn:
-    shown = repr(value)
-    raise UnreadableReceipt(path, f"{why}, not {shown if len(shown) <= 60 else shown[:60] + '...'}")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NoReturn
 
-from fiscal.receipt import Buyer, Problem, Taxation, Vat
+from fiscal.receipt import Agent, Buyer, Problem, Taxation, Vat
 from fiscal.validation import InvalidOrder
 
 
@@ -69,7 +69,10 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of an order; ``discount_kop`` is its own discount, on the whole line."""
+    """One line of an order; ``discount_kop`` is its own discount, on the whole line.
+
+    ``codes``: the marking codes of its pieces, one each, known once they are packed; ``agent``: for whom the shop sells them.
+    """
 
     name: str
     price_kop: int
@@ -78,6 +81,8 @@ class Line:
     discount_kop: int = 0
     subject: int = 1
     unit: int = 0
+    codes: tuple[str, ...] = ()
+    agent: Agent | None = None
 
 
 @dataclass(frozen=True, slots=True)

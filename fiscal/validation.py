@@ -13,17 +13,19 @@ Sources: reference sheet on the format, sections 2 (lengths), 4 (codes), 6 (corr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fiscal import vat
+from fiscal.marking import MOST_CODES
 from fiscal.parties import email_fault, inn_fault, phone_fault
+from fiscal.texts import text_fault
+from fiscal.validation_correction import correction_faults, day_of
+from fiscal.validation_goods import WITH_CODE, agent_faults, mark_faults
 
 if TYPE_CHECKING:
-    from fiscal.receipt import Correction, Item, Payments, Receipt
+    from fiscal.receipt import Item, Payments, Receipt
 
 FFD_105: Final = 2
 FFD_12: Final = 4
@@ -38,7 +40,6 @@ NAME_LENGTH: Final = 128  # tag 1030
 SITE_LENGTH: Final = 256  # tag 1187
 CASHIER_LENGTH: Final = 64  # tag 1021
 BUYER_LENGTH: Final = 256  # tag 1227
-ORDER_NUMBER_LENGTH: Final = 32  # tag 1179
 
 SUBJECTS: Final = frozenset((*range(1, 28), *range(30, 34)))
 """Tag 1212; 30-33 are goods under mandatory marking and exist only in FFD 1.2."""
@@ -111,23 +112,6 @@ class InvalidOrder(Invalid):
     """An order that no receipt can be made of."""
 
 
-# --- single fields ---------------------------------------------------------------------------------------------------
-
-UNWRITABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters and halves of characters: neither printable nor storable."""
-
-
-@lru_cache(maxsize=8192)
-def text_fault(text: str, limit: int) -> str:
-    """Why a text does not fit a field of so many characters, or an empty string."""
-    if len(text) > limit:
-        return f"has {len(text)} characters, the field holds {limit}"
-    found = UNWRITABLE.search(text)
-    if found:
-        return f"has an unprintable character (U+{ord(found.group()):04X}) at position {found.start() + 1}"
-    return ""
-
-
 # --- the whole receipt -----------------------------------------------------------------------------------------------
 
 
@@ -137,13 +121,16 @@ def check(receipt: Receipt, on: date, ffd: int | None = None) -> list[Problem]:
     correction = receipt.correction
     kind = receipt.type
     if correction is not None:
-        on = _check_correction(problems, receipt, correction, on, ffd)
+        for field, why, todo in correction_faults(receipt.type, correction, on, ffd):
+            problems.append(Problem(field, why, todo))
+        on = day_of(correction, on)
     elif kind not in (1, 2, 3, 4):
         problems.append(Problem("type", f"{kind!r} is not a type of settlement", "give 1 to 4"))
     rates = vat.known(on) if kind in RETURNS else vat.legal(on)
 
     by_method = [0] * 8
     counted = True
+    codes: dict[str, int] = {}
     index = 0
     for item in receipt.items:
         sum_kop = item.sum_kop
@@ -174,8 +161,14 @@ def check(receipt: Receipt, on: date, ffd: int | None = None) -> list[Problem]:
                 counted = False
                 index += 1
                 continue
+        if item.mark is not None or item.agent is not None or item.subject in WITH_CODE:
+            _check_goods(problems, index, item, ffd, codes)
         by_method[method] += sum_kop
         index += 1
+    if len(codes) > MOST_CODES:
+        problems.append(
+            Problem("items", f"{len(codes)} marking codes, a drive checks {MOST_CODES}", "divide the receipt")
+        )
     if not index:
         problems.append(
             Problem(
@@ -266,6 +259,19 @@ def _check_item(
             f"subject {item.subject} does not exist in FFD 1.05",
             "send it to a register with FFD 1.2",
         )
+
+
+def _check_goods(
+    problems: list[Problem], index: int, item: Item, ffd: int | None, codes: dict[str, int]
+) -> None:
+    """Marking code and agent of one line; ``codes`` are those of the lines before."""
+    for name, why, todo in (*mark_faults(item, ffd), *agent_faults(item)):
+        problems.append(Problem(f"items[{index}].{name}", why, todo))
+    if item.mark is not None:
+        first = codes.setdefault(item.mark.code, index)
+        if first != index:
+            why = f"is the code of items[{first}] again"
+            problems.append(Problem(f"items[{index}].mark.code", why, "each piece has a code of its own"))
 
 
 _FORMS = ("cash_kop", "cashless_kop", "prepaid_kop", "credit_kop", "provision_kop")
@@ -389,57 +395,3 @@ def _check_parties(problems: list[Problem], receipt: Receipt) -> None:
     part, parts = receipt.part, receipt.parts
     if not (type(part) is int and type(parts) is int and 1 <= part <= parts):
         wrong("part", f"part {part} of {parts} does not exist", "count the parts from 1")
-
-
-def _check_correction(
-    problems: list[Problem], receipt: Receipt, correction: Correction, on: date, ffd: int | None
-) -> date:
-    """The problems of a correction; returns the day of the corrected settlement, whose rates are legal.
-
-    FFD 1.05 corrects only income and expense (types 1 and 3) and always names a document; FFD 1.2 corrects all four types, and
-    names a document when the tax office ordered the correction.
-    """
-
-    def wrong(field: str, why: str, todo: str) -> None:
-        problems.append(Problem(field, why, todo))
-
-    if ffd == FFD_105 and receipt.type in RETURNS:
-        wrong(
-            "type",
-            "FFD 1.05 corrects only sales and purchases",
-            "make an ordinary return, or use a register with FFD 1.2",
-        )
-    elif receipt.type not in (1, 2, 3, 4):
-        wrong("type", f"{receipt.type!r} is not a type of settlement", "give 1 to 4")
-    number = correction.number.strip()
-    if fault := text_fault(correction.number, ORDER_NUMBER_LENGTH):
-        wrong("correction.number", f"the number {fault}", "shorten it")
-    elif correction.by_order and not number:
-        wrong("correction.number", "the tax office's order has no number", "give the number of the order")
-    elif ffd == FFD_105 and not number:
-        wrong(
-            "correction.number",
-            "FFD 1.05 wants a document behind every correction",
-            "give the number of the memo",
-        )
-    elif ffd == FFD_12 and number and not correction.by_order:
-        wrong(
-            "correction.number", "a correction of one's own has no number in FFD 1.2", "leave the number out"
-        )
-    try:
-        day = date.fromisoformat(correction.date)
-    except ValueError:
-        wrong(
-            "correction.date",
-            f"{correction.date!r} is not a date",
-            "give the day of the settlement as 2025-12-31",
-        )
-        return on
-    if day > on:
-        wrong(
-            "correction.date",
-            f"{correction.date} has not come yet",
-            "give the day of the corrected settlement",
-        )
-        return on
-    return day

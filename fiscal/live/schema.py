@@ -7,18 +7,31 @@ rounding - and names every field that is wrong.
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from fiscal import agents
 from fiscal.money import line_sum_kop
 from fiscal.receipt import (
+    Agent,
     Buyer,
     Correction,
     Invalid,
     Item,
+    Mark,
     Payments,
     Problem,
     Receipt,
@@ -46,6 +59,8 @@ _VAT_NAMES = {
     "20/120": Vat.VAT_20_120,
     "22/122": Vat.VAT_22_122,
 }
+_AGENT_NAMES = {about.name: kind for kind, about in agents.KINDS.items()}
+_PART = re.compile(r"[0-9]{1,12}/[0-9]{1,12}")
 _TYPE_NAMES = {member.name.lower(): member for member in SettlementType}
 _METHOD_NAMES = {member.name.lower(): member for member in SettlementMethod}
 TAXATION_NAMES = {member.name.lower(): member for member in Taxation if member.name}
@@ -103,6 +118,63 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class MarkIn(_Strict):
+    """A marking code: as a scanner gives it in ``code``, or in Base64 where JSON would spoil it. ``part``: ``"1/20"`` of a package."""
+
+    code: str = ""
+    base64: str = ""
+    planned: int = 0
+    part: str = ""
+
+    def mark(self) -> Mark:
+        code = self.code
+        if self.base64:
+            code = b64decode(self.base64).decode("latin-1")
+        part, _, whole = self.part.partition("/")
+        return Mark(code, self.planned, int(part or 0), int(whole or 0))
+
+    @model_validator(mode="after")
+    def _one_code(self) -> MarkIn:
+        if bool(self.code) is bool(self.base64):
+            raise ValueError("give the marking code once: as code or as base64")
+        return self
+
+    @field_validator("base64")
+    @classmethod
+    def _is_base64(cls, value: str) -> str:
+        try:
+            b64decode(value, validate=True)
+        except ValueError:
+            raise ValueError("is not Base64") from None
+        return value
+
+    @field_validator("part")
+    @classmethod
+    def _is_part(cls, value: str) -> str:
+        if value and not _PART.fullmatch(value):
+            raise ValueError(f'{value[:20]!r} is no part of a package such as "1/20"')
+        return value
+
+
+class AgentIn(_Strict):
+    """For whom a line is sold; which fields a kind of agent owes says `fiscal.agents`."""
+
+    kind: Annotated[int, _named(_AGENT_NAMES)]
+    supplier_inn: str = ""
+    supplier_name: str = ""
+    supplier_phones: tuple[str, ...] = ()
+    operation: str = ""
+    phones: tuple[str, ...] = ()
+    acceptor_phones: tuple[str, ...] = ()
+    operator_phones: tuple[str, ...] = ()
+    operator_name: str = ""
+    operator_address: str = ""
+    operator_inn: str = ""
+
+    def agent(self) -> Agent:
+        return Agent(**dict(self))
+
+
 class ItemIn(_Strict):
     """One line. ``sum`` may be left out: price times quantity, rounded half up."""
 
@@ -114,11 +186,21 @@ class ItemIn(_Strict):
     method: Annotated[SettlementMethod, _named(_METHOD_NAMES)] = SettlementMethod.FULL_SETTLEMENT
     subject: int = 1
     unit: int = 0
+    mark: MarkIn | None = None
+    agent: AgentIn | None = None
 
     def item(self) -> Item:
-        total = line_sum_kop(self.price, self.quantity) if self.sum is None else self.sum
         return Item(
-            self.name, self.price, self.quantity, total, self.vat, self.method, self.subject, self.unit
+            self.name,
+            self.price,
+            self.quantity,
+            line_sum_kop(self.price, self.quantity) if self.sum is None else self.sum,
+            self.vat,
+            self.method,
+            self.subject,
+            self.unit,
+            None if self.mark is None else self.mark.mark(),
+            None if self.agent is None else self.agent.agent(),
         )
 
 
@@ -138,9 +220,12 @@ class BuyerIn(_Strict):
 
 
 class CorrectionIn(_Strict):
+    """What is corrected; ``sign``: the fiscal sign printed on the wrong receipt."""
+
     date: str
     by_order: bool = False
     number: str = ""
+    sign: str = ""
 
 
 class ReceiptIn(_Strict):
@@ -234,7 +319,7 @@ def read_receipt(body: bytes, defaults: Defaults) -> tuple[Receipt, ReceiptIn]:
             cashier_inn=given.cashier_inn,
             electronic=given.electronic,
             internet=given.internet,
-            correction=Correction(correction.by_order, correction.date, correction.number)
+            correction=Correction(correction.by_order, correction.date, correction.number, correction.sign)
             if correction
             else None,
         )

@@ -14,9 +14,11 @@ from fiscal.engine.outcomes import Recorded
 from fiscal.journal import JournalError, JournalFull, MemoryJournal, SqliteJournal
 from fiscal.journal.encode import EncodingError, decode, encode
 from fiscal.receipt import (
+    Agent,
     Buyer,
     Correction,
     Item,
+    Mark,
     Payments,
     Receipt,
     SettlementMethod,
@@ -29,6 +31,7 @@ FIXED = settings(derandomize=True, deadline=None, max_examples=80)
 # characters of all planes, lone surrogates included: a shop's JSON may hold "\ud800"
 text = st.text(st.characters(exclude_categories=()), max_size=20)
 number = st.integers(min_value=0, max_value=2**63)
+texts = st.lists(text, max_size=2).map(tuple)
 item = st.builds(
     Item,
     text,
@@ -39,6 +42,8 @@ item = st.builds(
     st.sampled_from(SettlementMethod),
     number,
     number,
+    st.none() | st.builds(Mark, text, number, number, number),
+    st.none() | st.builds(Agent, number, text, text, texts, text, texts, texts, texts, text, text, text),
 )
 receipt = st.builds(
     Receipt,
@@ -53,7 +58,7 @@ receipt = st.builds(
     cashier_inn=text,
     electronic=st.booleans(),
     internet=st.booleans(),
-    correction=st.none() | st.builds(Correction, st.booleans(), text, text),
+    correction=st.none() | st.builds(Correction, st.booleans(), text, text, text),
     part=number,
     parts=number,
 )

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from fiscal.receipt import (
+    Agent,
     Buyer,
     Correction,
     Item,
+    Mark,
     Payments,
     Receipt,
     SettlementMethod,
@@ -152,12 +154,17 @@ def test_a_change_of_any_field_changes_the_fingerprint() -> None:
         "method": SettlementMethod.ADVANCE,
         "subject": 10,
         "unit": 0,
+        "mark": Mark("4603934000793"),
+        "agent": Agent(64, "7830002293"),
     }
     assert list(item_changes) == list(Item.__dataclass_fields__)
     variants = [replace(RECEIPT, **{name: value}) for name, value in changes.items()]
     for name, value in item_changes.items():
         changed_item = replace(item, **{name: value})
         variants.append(replace(RECEIPT, items=(changed_item, RECEIPT.items[1])))
+    for code in (Mark("1"), Mark("", 1), Mark("", 0, 1), Mark("", 0, 0, 1)):
+        variants.append(replace(RECEIPT, items=(replace(item, mark=code), RECEIPT.items[1])))
+    variants.append(replace(RECEIPT, correction=replace(RECEIPT.correction, sign="1")))
     variants.append(replace(RECEIPT, items=RECEIPT.items[::-1]))
     variants.append(replace(RECEIPT, correction=None))
     prints = {fingerprint(variant) for variant in variants}

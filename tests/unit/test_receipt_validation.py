@@ -187,7 +187,7 @@ def test_a_broken_receipt_names_the_field(case: str) -> None:
 
 
 OF_ONE_VERSION: dict[str, tuple[Receipt, int, str]] = {
-    "marked goods before 1.2": (with_item(subject=33), FFD_105, "items[3].subject"),
+    "marked goods before 1.2": (with_item(subject=32), FFD_105, "items[3].subject"),
     "return corrected in 1.05": (
         of(type=SettlementType.SALE_RETURN, correction=CORRECTION),
         FFD_105,
