@@ -16,12 +16,12 @@ from fiscal.emulators.operator_store import Store
 from fiscal.engine import states
 from fiscal.engine.engine import Engine
 from fiscal.engine.records import Orphaned, Record, ShiftEnded
+from fiscal.ffd.identity import marks_in
 from fiscal.ffd.tlv import walk
 from fiscal.receipt import mark
 
 RECEIPT_FORMS = (3, 31)
 CLOSING_FORM = 5
-MARK_TAG = 1192
 RECEIPTS_TAG = 1118  # in the report on the closing of a shift: how many receipts it had
 _UNFINISHED = (states.QUEUED, states.ASSIGNED, states.PRINTING, states.ACCEPTING)
 _WITH_DOCUMENT = (states.RECORDED, states.SENT, states.CONFIRMED)
@@ -83,8 +83,7 @@ def documents_of(register: str, drive: Drive) -> tuple[list[Document], list[str]
         if stored.document != number:
             problems.append(f"{register}: document {number} says it is {stored.document}")
         if stored.form in RECEIPT_FORMS:
-            fields = dict(walk(stored.tlv[4:]))
-            text = fields.get(MARK_TAG, b"").decode("cp866")
+            text = "".join(marks_in(walk(stored.tlv[4:]))[-1:])
             found.append(
                 Document(register, number, text, stored.type, stored.total_kop, stored.shift, drive.serial)
             )

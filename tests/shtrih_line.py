@@ -7,7 +7,7 @@ from typing import Any
 
 from fiscal.devices import device
 from fiscal.emulators.drive import Drive
-from fiscal.emulators.drive_registration import Registration
+from fiscal.emulators.drive_registration import Registration, Usage
 from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat
 from fiscal.registers.conversation import Conversation, LineLost, Outcome, Receive, Send
@@ -29,6 +29,7 @@ def make_drive(ffd: int = 2, **options: Any) -> Drive:
         place=SITE,
         register_serial="0000004239",
         ffd=ffd,
+        usage=int(Usage.MARKED_GOODS) if ffd >= 4 else 0,
     )
     drive.register(registration, START_S)
     return drive

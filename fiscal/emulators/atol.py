@@ -19,6 +19,7 @@ from fiscal.emulators import (  # noqa: F401  the modules fill HANDLERS
     Output,
     atol_counters,
     atol_exchange,
+    atol_marking,
     atol_registration,
     atol_sales,
     atol_service,

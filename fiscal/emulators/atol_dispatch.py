@@ -41,8 +41,10 @@ DRIVE_ERRORS: dict[int, int] = {
     0x18: 0xE7,
     0x19: 0xF5,
     0x20: 0xEC,
+    **dict.fromkeys((0xA0, 0xA1, 0xA2, 0xA3, 0xAA), 0xE7),
 }
-"""What a register makes of the drive's own codes (18h shares a byte with 09h: the sheet has none of its own for it)."""
+"""What a register makes of the drive's own codes (18h and what concerns marking codes share a byte with 09h: the sheet has none of
+their own)."""
 
 
 class CommandError(Exception):

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fiscal.emulators import atol_marking
 from fiscal.emulators.atol_dispatch import CommandError, handles, reply
 from fiscal.emulators.atol_receipt import PAYMENT_SUMS, RECEIPT_TYPES, Sale
+from fiscal.emulators.drive_documents import read_sums
+from fiscal.emulators.drive_profile import DriveError, Refusal
 from fiscal.emulators.drive_rules import CurrentDocument
-from fiscal.emulators.shtrih_receipt import Line, day_of, document_body, vat_pairs
+from fiscal.emulators.shtrih_receipt import Line, day_of, document_body, lacks_code, vat_pairs
 from fiscal.ffd.documents import VAT_TAGS
 from fiscal.ffd.tlv import FfdError, walk
 from fiscal.vat import UnknownRate
@@ -54,6 +57,9 @@ FFD_12 = 4
 
 TAX_TAGS = {tag: code for code, tag in VAT_TAGS.items()}
 """The sums of VAT that a host may give itself -> code of tag 1199."""
+
+TAX_GROUP = 1115
+"""... and the group of those that came later: 5, 7 and 22 %."""
 
 _payment = reply(0x99)
 
@@ -133,6 +139,8 @@ def _give(register: Register, receipt: Sale, tlv: bytes) -> None:
             raise CommandError(EXTENDED, BAD_TAXATION)
     elif tag in TAX_TAGS:
         receipt.taxes[TAX_TAGS[tag]] = int.from_bytes(tlv[4:], "little")
+    elif tag == TAX_GROUP and receipt.correction:
+        receipt.taxes |= dict(read_sums(walk(tlv)).vat)
     else:
         if len(receipt.tags) >= MAX_TAGS:
             raise CommandError(EXTENDED, TAGS_FULL)
@@ -182,6 +190,8 @@ def end_position(
         raise CommandError(EXTENDED, BAD_METHOD)
     line = Line(name, price_kop, quantity_e3 * 1000, sum_kop, tax, method or 4, subject or 1, section)
     line.tags = b"".join(receipt.item_tags)
+    if not flags & TEST:
+        atol_marking.bind(register, line, receipt.type)
     _register(register, receipt, line, flags)
     receipt.position = False
     receipt.item_tags = []
@@ -325,6 +335,8 @@ def close_receipt(register: Register, flags: int, slot: int, kop: int) -> bytes:
     if register.drawer.sum_kop + gained < 0 and register.drawer.controlled:
         raise CommandError(DRAWER_EMPTY)
     ffd = registration.ffd
+    if lacks_code(receipt, ffd):
+        raise DriveError(Refusal.REQUISITE_MISSING)
     vat = taxes_of(register, receipt)
     if receipt.correction and ffd < FFD_12:
         receipt.lines = []  # one line for the sum; the document of this format has none

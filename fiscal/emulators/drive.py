@@ -36,6 +36,7 @@ from fiscal.emulators.drive_documents import (
     read_stored,
     read_sums,
 )
+from fiscal.emulators.drive_marking import CheckedCode
 from fiscal.emulators.drive_memory import DriveMemory
 from fiscal.emulators.drive_profile import MEANINGS, PROFILES, Alarm, DriveError, DriveProfile, Phase, Refusal
 from fiscal.emulators.drive_registration import (
@@ -180,6 +181,19 @@ class Drive(DriveMemory):
         self.current_document = 0
         self._begun_s = None
         self._data = False
+        self.marks.clear()
+
+    def check_code(self, data: bytes, planned: int, mode: int, fields: bytes) -> CheckedCode:
+        """Take a marking code in, before the goods are sold (`DriveMarking`). Errors 02, 09, 18h; A0: the register is not registered for
+        marked goods, or its format knows none; A2: too many notifications wait; A3."""
+        registered = self.registration
+        if registered is None or self.phase != Phase.FISCAL:
+            raise DriveError(Refusal.WRONG_STATE)
+        if registered.ffd < FFD_1_2 or not registered.usage & Usage.MARKED_GOODS:
+            raise DriveError(Refusal.MARKING_FORBIDDEN)
+        if self.marks.blocked:
+            raise DriveError(Refusal.MARKING_BLOCKED)
+        return self.marks.check(data, planned, mode, fields)
 
     def record(self, form: int, type: int, total_kop: int, sums: Sums, body: bytes, now_s: int) -> Stored:
         """Record a receipt (form 3, 4) or a correction (31, 41) of settlement ``type`` 1 ... 4.
@@ -223,6 +237,8 @@ class Drive(DriveMemory):
         stored = _new_tuple(Stored, (document, form, time_s, sign, tlv, shift, receipt, type, total_kop))
         self._count(stored, sums)
         self._append(stored)
+        if self.marks.kept:
+            self.marks.sold(self.serial, document, form, type, time_s, body)
         if self.on_record is not None:
             self.on_record(stored)
         return stored

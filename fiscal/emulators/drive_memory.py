@@ -16,6 +16,7 @@ from typing import Any, Self
 from fiscal.emulators.drive_answers import Expiry, Memory, Status, Unsent
 from fiscal.emulators.drive_counters import Counters
 from fiscal.emulators.drive_documents import Confirmation, Stored, Sums, fields_of, read_stored, read_sums
+from fiscal.emulators.drive_marking import DriveMarking
 from fiscal.emulators.drive_profile import (
     DAY_S,
     HOUR_S,
@@ -58,6 +59,7 @@ class DriveMemory:
         self.keep_documents = keep_documents
         self.on_record: Callable[[Stored], None] | None = None
         self.on_confirm: Callable[[Confirmation], None] | None = None
+        self.marks = DriveMarking()
 
         self.last_document = 0
         self.last_time_s = 0
@@ -230,6 +232,7 @@ class DriveMemory:
             "begun_s": self._begun_s,
             "data": self._data,
             "sent_through": self._sent_through,
+            "marking": self.marks.snapshot(),
         }
 
     @classmethod
@@ -250,6 +253,8 @@ class DriveMemory:
             keep_documents=snapshot["keep_documents"],
         )
         drive._load(snapshot)
+        if "marking" in snapshot:
+            drive.marks.load(snapshot["marking"])
         old = drive.last_document
         newer: list[Stored] = []
         expected = 0

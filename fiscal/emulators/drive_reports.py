@@ -40,6 +40,12 @@ def unsent_fields(drive: DriveMemory, with_number: bool = False) -> Fields:
     return fields
 
 
+def marking_fields(drive: DriveMemory) -> Fields:
+    """How many notifications of marked goods wait (2104)."""
+    waiting = len(drive.marks.notices)
+    return [(2104, u32(2104, waiting))] if waiting else []
+
+
 def open_shift_fields(given: Registration) -> Fields:
     return [(1188, text(1188, given.register_version)), (1189, byte(1189, given.register_ffd))]
 
@@ -53,6 +59,7 @@ def close_shift_fields(drive: DriveMemory, given: Registration, time_s: int) -> 
         (1213, u16(1213, drive.days_left(time_s))),
     ]
     if given.ffd >= FFD_1_2:
+        fields += marking_fields(drive)
         fields.append((1194, drive.shift_counters.encode(1194)))
         fields.append((1157, drive.life_counters.encode(1157)))
     return fields
@@ -65,6 +72,7 @@ def state_fields(drive: DriveMemory, given: Registration, time_s: int) -> Fields
     if given.ffd >= FFD_1_2:
         fields.append((1213, u16(1213, drive.days_left(time_s))))
         fields.append((1157, drive.life_counters.encode(1157)))
+        fields += marking_fields(drive)
         if drive.unsent.count:
             fields.append((1158, unsent_counters(drive).encode(1158)))
     return fields

@@ -18,6 +18,7 @@ from fiscal.emulators import (  # noqa: F401  the modules fill HANDLERS
     Output,
     operator_shtrih,
     shtrih_corrections,
+    shtrih_marking,
     shtrih_sales,
     shtrih_service,
     shtrih_shift,

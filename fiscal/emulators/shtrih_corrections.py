@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fiscal.emulators.drive_documents import read_sums
 from fiscal.emulators.drive_rules import CurrentDocument
 from fiscal.emulators.shtrih_dispatch import CommandError, handles, moment_of, reply
 from fiscal.emulators.shtrih_receipt import TYPE_1054, OpenReceipt, document_body
-from fiscal.ffd.tlv import byte
+from fiscal.ffd.tlv import byte, raw, walk
 
 if TYPE_CHECKING:
     from fiscal.emulators.shtrih import ShtrihRegister as Register
@@ -55,6 +56,15 @@ def correction_v2(
     return _correct(register, reason, type_, total_kop, sums, taxes, taxation)
 
 
+def _newer_rates(receipt: OpenReceipt) -> dict[int, int]:
+    """The sums of VAT that the host gave as a tag (1115): taken out of its tags. Without items the register cannot know them."""
+    fields = walk(b"".join(receipt.tags))
+    given = [(tag, value) for tag, value in fields if tag == 1115]
+    if given:
+        receipt.tags = [raw(tag, value) for tag, value in fields if tag != 1115]
+    return dict(read_sums(given).vat)
+
+
 def _correct(
     register: Register,
     reason: int | None,
@@ -76,7 +86,9 @@ def _correct(
     receipt.total_kop = total_kop
     if reason is not None and 1173 not in receipt.tag_numbers:
         receipt.tags.insert(0, byte(1173, reason))
-    vat = {code: kop for code, kop in sorted(zip(_VAT_ORDER, taxes, strict=True)) if kop}
+    vat = {code: kop for code, kop in zip(_VAT_ORDER, taxes, strict=True) if kop}
+    vat |= _newer_rates(receipt)
+    vat = {code: vat[code] for code in sorted(vat)}
     ffd = registration.ffd
     declared, body = document_body(
         receipt, sums, taxation, vat, ffd, register.standing(receipt, ffd), registration.tax_site

@@ -11,7 +11,9 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from fiscal.emulators.drive_documents import Sums
+from fiscal.emulators.drive_marking import CheckedCode
 from fiscal.ffd.documents import item_value, vat_fields
+from fiscal.ffd.goods_fields import verdict_field
 from fiscal.ffd.tlv import HEADER, byte, text, vln, walk
 from fiscal.registers.shtrih.receipts import TAX_BYTES
 from fiscal.vat import TURNOVER, vat_fraction
@@ -25,6 +27,7 @@ __all__ = [
     "day_of",
     "document_body",
     "five_sums",
+    "lacks_code",
     "vat_pairs",
 ]
 
@@ -37,6 +40,9 @@ TAX_VAT: dict[int, int] = {tax: vat for vat, tax in TAX_BYTES.items()} | {0x00: 
 GROUP_VAT = (6, 1, 2, 5, 6, 3, 4, 7, 8, 9, 10, 11, 12)
 """Tax group of 80h..85h (row of table 6, 0 = none) -> tag 1199."""
 
+FFD_12 = 4
+_WITH_CODE = frozenset((31, 33))
+_LEAVING = frozenset((4, 5, 6))
 _UNIT = 2108
 _ITEM = 1059
 _pack_header = HEADER.pack
@@ -53,9 +59,10 @@ def day_of(time_s: int) -> date:
 
 
 class Line:
-    """One operation. ``tags``: fields bound to it by FF4D."""
+    """One operation. ``tags``: fields bound to it by FF4D; ``code``: the marking code bound to it, checked."""
 
     __slots__ = (
+        "code",
         "department",
         "method",
         "name",
@@ -87,6 +94,7 @@ class Line:
         self.subject = subject
         self.department = department
         self.tags = b""
+        self.code: CheckedCode | None = None
 
     def field(self, ffd: int) -> bytes:
         """Tag 1059."""
@@ -98,6 +106,8 @@ class Line:
                     unit = value[0] if value else 0
                 else:
                     extra += _pack_header(tag, len(value)) + value
+        if self.code is not None:
+            extra += self.code.item_fields
         value = item_value(
             self.name,
             self.price_kop,
@@ -155,6 +165,13 @@ def five_sums(slots: list[int] | tuple[int, ...], change_kop: int) -> tuple[int,
     return slots[0] - change_kop, sum(slots[1:13]), slots[13], slots[14], slots[15]
 
 
+def lacks_code(receipt: OpenReceipt, ffd: int) -> bool:
+    """Goods that carry a marking code leave without it."""
+    return ffd >= FFD_12 and any(
+        line.code is None and line.subject in _WITH_CODE and line.method in _LEAVING for line in receipt.lines
+    )
+
+
 def vat_pairs(lines: list[Line], on: date) -> dict[int, int]:
     """Sums by code of tag 1199, ascending: the turnover under 0 % and none, the tax under the others, rounded once per code."""
     turnover: dict[int, int] = {}
@@ -186,6 +203,9 @@ def document_body(
     """The body of form 3 or 31, and the same sums for the counters of the drive."""
     parts = [line.field(ffd) for line in receipt.lines]
     cash, cashless, prepaid, credit, provision = sums
+    codes = [line.code.result for line in receipt.lines if line.code is not None]
+    if codes:
+        parts.append(verdict_field(codes))
     if receipt.correction and receipt.tags:
         parts += receipt.tags
     parts += (

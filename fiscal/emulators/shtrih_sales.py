@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fiscal.emulators.drive_documents import Stored
+from fiscal.emulators.drive_profile import DriveError, Refusal
 from fiscal.emulators.drive_rules import CurrentDocument
 from fiscal.emulators.shtrih_dispatch import CommandError, handles, moment_of, operator_only, reply
 from fiscal.emulators.shtrih_receipt import (
@@ -20,6 +21,7 @@ from fiscal.emulators.shtrih_receipt import (
     day_of,
     document_body,
     five_sums,
+    lacks_code,
     vat_pairs,
 )
 from fiscal.emulators.shtrih_shift import begin_shift
@@ -305,6 +307,8 @@ def _settle(
         raise CommandError(CONTRADICTS_SETTINGS)
     sums = five_sums(slots, change)
     ffd = registration.ffd
+    if lacks_code(receipt, ffd):
+        raise DriveError(Refusal.REQUISITE_MISSING)
     now_s = register.now_s
     try:
         vat = vat_pairs(receipt.lines, day_of(now_s))

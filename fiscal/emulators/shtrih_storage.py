@@ -252,6 +252,7 @@ def registration_report(register: Register, inn: str, rnm: str, taxation: int, m
     if drive.phase != Phase.READY:
         raise CommandError(BAD_STATE)
     tables = register.tables
+    before = register.registration  # what the host does not send stays as it was with the drive before
     given = Registration(
         inn=inn,
         rnm=rnm,
@@ -264,6 +265,7 @@ def registration_report(register: Register, inn: str, rnm: str, taxation: int, m
         ofd_name=tables.text(18, 1, 10),
         ffd=tables.number((17, 1, 17)),
         register_serial=tables.text(18, 1, 1),
+        usage=before.usage if before is not None else 0,
     )
     replaces = drive.current_document == CurrentDocument.DRIVE_REPLACEMENT
     return _registered(register, drive.register(given, register.now_s, replaces=replaces))

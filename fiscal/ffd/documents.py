@@ -14,14 +14,17 @@ These functions are a hot path: a register farm makes thousands of receipts a se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Final, cast
 
 from fiscal.ffd.cp866 import encode_text
 from fiscal.ffd.facts import RegisterFacts
+from fiscal.ffd.goods_fields import agent_fields, common_agent, mark_fields, verdict_field
+from fiscal.ffd.identity import identity_fields
 from fiscal.ffd.reports import (
     TypeTotals,
     close_drive_body,
@@ -45,7 +48,6 @@ VAT_TAGS: Final = {1: 1102, 2: 1103, 3: 1106, 4: 1107, 5: 1104, 6: 1105}
 
 _VAT_ORDER: Final = (1, 2, 5, 6, 3, 4)  # ascending numbers of the tags
 _NAME_LIMIT: Final = TAGS[1030].max_length
-_MARK_LIMIT: Final = TAGS[1192].max_length
 _NO_NUMBER: Final = "б/н"  # the field's customary way to say that a document has no number
 _UNIX_DAY: Final = date(1970, 1, 1).toordinal()
 _pack_header = HEADER.pack
@@ -150,9 +152,10 @@ def item_value(
     )
 
 
-def item_body(item: Item, ffd: int) -> bytes:
-    """The value of tag 1059 for one line of a receipt, see `item_value`."""
-    return item_value(
+def item_body(item: Item, ffd: int, result: int = 0) -> bytes:
+    """The value of tag 1059 for one line of a receipt, see `item_value`; what it says of a marking code and an agent stands behind.
+    ``result``: what came of the check of its code (tag 2106)."""
+    value = item_value(
         item.name,
         item.price_kop,
         item.quantity_e6,
@@ -163,6 +166,11 @@ def item_body(item: Item, ffd: int) -> bytes:
         item.unit,
         ffd,
     )
+    if item.mark is not None:
+        value += mark_fields(item.mark, ffd, result)
+    if item.agent is not None:
+        value += agent_fields(item.agent)
+    return value
 
 
 # --- receipts ----------------------------------------------------------------------------------------------------------------------
@@ -234,18 +242,21 @@ def receipt_body(
     on: date,
     mark: str = "",
     vat: Mapping[int, int] | None = None,
+    results: Sequence[int] = (),
 ) -> bytes:
     """Everything the register contributes to a receipt (form 3) or, when ``receipt.correction`` is set, to a correction (form 31).
 
     ``on``: the day of the document, which decides the VAT rates and the Internet sign; a correction takes the rates of the day it
     corrects. ``mark``: tag 1192, by which the shop knows its receipt again (16 bytes of CP866). ``vat``: sums by code when they are
-    known already. Raises `FfdError` for what does not fit the format and `fiscal.vat.UnknownRate` for a code without rate on that day.
+    known already. ``results``: for each line what came of the check of its marking code (tag 2106). Raises `FfdError` for what does
+    not fit the format and `fiscal.vat.UnknownRate` for a code without rate on that day.
     """
     parts: list[bytes] = []
     correction = receipt.correction
     if correction is None or ffd >= FFD_12:
-        for item in receipt.items:
-            parts.append(stlv(1059, item_body(item, ffd)))
+        for item, result in zip_longest(receipt.items, results, fillvalue=0):
+            assert isinstance(item, Item)
+            parts.append(stlv(1059, item_body(item, ffd, result)))
     if correction is not None:
         parts.append(correction_fields(correction, ffd))
     if vat is None:
@@ -269,10 +280,11 @@ def receipt_body(
         parts.append(text(1008, contact, limit=64))
     if buyer.name or buyer.inn:
         parts.append(_buyer_identity(buyer.name, buyer.inn, ffd))
-    if mark:
-        if len(encode_text(mark)) > _MARK_LIMIT:
-            raise FfdError(1192, f"the mark {mark!r} has more than {_MARK_LIMIT} bytes")
-        parts.append(text(1192, mark))
+    if any(item.agent is not None for item in receipt.items):
+        parts.append(common_agent([item.agent for item in receipt.items], ffd))
+    if results:
+        parts.append(verdict_field(results))
+    parts.append(identity_fields(mark, "" if correction is None else correction.sign))
     parts.append(_standing(facts, receipt, ffd, receipt.internet and on >= INTERNET_SIGN_SINCE))
     return b"".join(parts)
 
@@ -285,18 +297,26 @@ RECEIPT_LIMIT: Final = DOCUMENT_LIMITS[3]
 _HEAD_TAGS = (1041, 1037, 1018, 1040, 1012, 1077, 1038, 1042, 1054, 1020)
 _BODY_TAGS = (
     *(1055, 1031, 1081, 1215, 1216, 1217, 1060, 1102, 1103, 1104, 1105, 1106, 1107, 1115, 1173, 1174),
-    *(1008, 1256, 1192, 1117, 1125, 1108, 1187, 1009, 1048, 1021, 1203, 1036, 1209),
+    *(1008, 1256, 1057, 2107, 1192, 1084, 1117, 1125, 1108, 1187, 1009, 1048, 1021, 1203, 1036, 1209),
 )
 _ITEM_TAGS = (1059, 1079, 1023, 1043, 1199, 1214, 1212, 2108)
 
 
 def _most(tags: tuple[int, ...]) -> int:
     """Bytes of these fields at their longest (structures: as receipts fill them; sums: with 8 bytes, as `vln` allows)."""
-    lengths = {1059: 0, 1256: 4 + 256 + 4 + 12, 1174: 4 + 4 + 4 + 32, 1115: 6 * (4 + 5 + 4 + 8)}
+    lengths = {
+        1059: 0,
+        1256: 4 + 256 + 4 + 12,
+        1174: 4 + 4 + 4 + 32,
+        1115: 6 * (4 + 5 + 4 + 8),
+        1163: 4 + 38,
+        1291: 24,
+    }
     return sum(4 + lengths.get(tag, 8 if TAGS[tag].type == "vln" else TAGS[tag].max_length) for tag in tags)
 
 
 _FRAME_MOST: Final = 4 + _most(_HEAD_TAGS) + _most(_BODY_TAGS)
+_MARK_MOST: Final = _most((1163, 1291, 2102, 2106))
 _ITEM_MOST: Final = _most(_ITEM_TAGS) + 4  # ... and the name's tag and length; the name itself is counted
 
 
@@ -309,6 +329,10 @@ def estimate(receipt: Receipt) -> int:
     for item in receipt.items:
         name = item.name
         size += min(_NAME_LIMIT, len(name) if name.isascii() else len(encode_text(name)))
+        if item.mark is not None:
+            size += _MARK_MOST
+        if item.agent is not None:
+            size += len(agent_fields(item.agent))
     return size
 
 

@@ -306,6 +306,24 @@ _ROWS: Iterable[Command] = (
         "time:moment inn:ascii12 rnm:ascii20 taxation:u8 mode:u8 rest:rest",
         again=True,
     ),
+    # Marking codes (FFD 1.2): passed through to the drive under the numbers its commands have. No exchange was ever
+    # published, so what they carry is *assumed*: the same as on registers of the other make.
+    _c(
+        0xA4B1,
+        "drive: check marking code",
+        "planned:u8 mode:u8 length:u8 size:u8 code:rest",
+        "local:u8 reason:u8 kind:u8 extra:rest",
+        again=True,
+        timeout_s=40,
+    ),
+    _c(0xA4B2, "drive: keep or drop marking code", "keep:u8", "result:u8", again=True),
+    _c(
+        0xA4B7,
+        "drive: marking status",
+        "",
+        "check:u8 kept:u8 bound:u8 fill:u8 queue:word number:long",
+        again=True,
+    ),
     _c(0xA445, "drive: open document", "document:long", "form:word size:word", again=True),
     _c(0xA446, "drive: next block of the document", "", "data:rest"),
 )

@@ -26,9 +26,10 @@ from fiscal.engine.outcomes import (
     ShiftState,
     Unknown,
 )
+from fiscal.ffd.identity import marks_in
 from fiscal.ffd.tlv import FfdError, decode_text, walk
 from fiscal.receipt import Receipt
-from fiscal.registers.atol import relay, replacement
+from fiscal.registers.atol import marking, relay, replacement
 from fiscal.registers.atol.commands import COMMANDS
 from fiscal.registers.atol.errors import EXTENDED_BYTE, error, refusal
 from fiscal.registers.atol.receipts import Facts, Unfit, requests_of
@@ -212,6 +213,10 @@ class AtolDriver(Unoffered):
                     raise
                 yield from talk.ask(_FINISH)  # the paper of the document before
                 yield from talk.send(command, body)
+            stop = yield from marking.check_all(talk, receipt, self._facts.ffd, self._facts.marking)
+            if stop is not None:
+                yield from self._tidy(talk)
+                return stop
             for command, body in requests[1:]:
                 yield from talk.send(command, body)
         except RegisterError as refused:
@@ -439,7 +444,7 @@ class AtolDriver(Unoffered):
             if not data:
                 break
             parts.append(data)
-        return [decode_text(value) for tag, value in walk(b"".join(parts)) if tag == 1192]
+        return marks_in(walk(b"".join(parts)))
 
     # ---- self test and clock ----------------------------------------------------------------------------------------------------
 

@@ -14,11 +14,16 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from fiscal.ffd.documents import VAT_TAGS, correction_fields
+from fiscal.ffd.documents import VAT_TAGS, correction_fields, vat_fields
+from fiscal.ffd.goods_fields import agent_fields, common_agent, mark_fields
+from fiscal.ffd.identity import identity_fields
 from fiscal.ffd.tlv import FfdError, byte, stlv, text, vln, walk
-from fiscal.receipt import Receipt
+from fiscal.gs1 import BadCode
+from fiscal.receipt import Item, Receipt
+from fiscal.registers.atol import marking
 from fiscal.registers.atol.commands import COMMANDS, Command
 from fiscal.registers.atol.talk import request
+from fiscal.registers.marking import REFUSE_BAD, Policy
 from fiscal.vat import UnknownRate, vat_sums
 
 __all__ = ["FFD_12", "RECEIPT_TYPES", "TRANSPORTS", "Facts", "Unfit", "requests_of"]
@@ -75,7 +80,8 @@ class Facts:
     a receipt for another site carries its own (1187). ``prints``: paper comes out of receipts that ask for it.
     ``prints_all``: paper comes out of every receipt, electronic ones included. ``internet_sign``: settlements
     over the Internet are marked (1125, obligatory from 1 September 2025). ``transport``: "v3", or "v2" for the
-    old platform.
+    old platform. ``marking``: which goods are sold whose marking code could not be checked, or was refused
+    (`fiscal.registers.marking.POLICIES`).
     """
 
     ffd: int = 2
@@ -84,6 +90,7 @@ class Facts:
     prints_all: bool = False
     internet_sign: bool = True
     transport: str = "v3"
+    marking: Policy = REFUSE_BAD
 
 
 class Unfit(ValueError):
@@ -124,8 +131,12 @@ def _attributes(receipt: Receipt, mark: str, facts: Facts) -> Requests:
     contact = buyer.contact
     if contact:
         made.append(_attribute(text(1008, contact, limit=64)))
-    if mark:
-        made.append(_attribute(text(1192, mark, limit=16)))
+    own = identity_fields(mark, "" if correction is None else correction.sign)
+    made += [_attribute(stlv(tag, value)) for tag, value in walk(own)]
+    if any(item.agent is not None for item in receipt.items) and (correction is None or facts.ffd >= FFD_12):
+        agent = common_agent([item.agent for item in receipt.items], facts.ffd)
+        if agent:
+            made.append(_attribute(agent))
     if buyer.name or buyer.inn:
         who = [text(1227, buyer.name, limit=128)] if buyer.name else []
         if buyer.inn:
@@ -142,6 +153,16 @@ def _attributes(receipt: Receipt, mark: str, facts: Facts) -> Requests:
         receipt.internet and facts.internet_sign,
     )
     return made
+
+
+def _line_attributes(item: Item, ffd: int) -> Requests:
+    """What the command of a position has no room for."""
+    fields = byte(2108, item.unit) if item.unit and ffd >= FFD_12 else b""
+    if item.mark is not None:
+        fields += mark_fields(item.mark, ffd) if ffd < FFD_12 else marking.bound(item.mark)
+    if item.agent is not None:
+        fields += agent_fields(item.agent)
+    return [_attribute(stlv(tag, value)) for tag, value in walk(fields)] if fields else []
 
 
 @lru_cache(maxsize=4096)
@@ -192,8 +213,7 @@ def requests_of(receipt: Receipt, mark: str, facts: Facts) -> Requests:
                         f"{item.name!r}: this register counts in thousandths, not {item.quantity_e6} millionths"
                     )
                 made.append(_BEGIN_REQUEST)
-                if item.unit and facts.ffd >= FFD_12:
-                    made.append(_attribute(byte(2108, item.unit)))
+                made += _line_attributes(item, facts.ffd)
                 made.append(
                     _position(
                         CHECKED,
@@ -213,7 +233,7 @@ def requests_of(receipt: Receipt, mark: str, facts: Facts) -> Requests:
                 made.append((_PAYMENT, request(_PAYMENT, 0, slot, kop)))
         if not paid.total_kop:
             made.append((_PAYMENT, request(_PAYMENT, 0, 1, 0)))
-    except (OverflowError, struct.error, FfdError, UnknownRate, KeyError) as error:
+    except (OverflowError, struct.error, FfdError, UnknownRate, KeyError, BadCode) as error:
         raise Unfit(f"the receipt does not fit the register's commands: {error}") from None
     made.append(_CLOSE_REQUEST)
     return made
@@ -225,11 +245,12 @@ def _correction_105(receipt: Receipt) -> Requests:
     if receipt.type not in (1, 3):
         raise Unfit("FFD 1.05 corrects sales and purchases only; a wrong return needs a return of its own")
     taxes = vat_sums(receipt, date.fromisoformat(correction.date))
-    if any(code not in VAT_TAGS for code in taxes):
-        raise Unfit("the correction of FFD 1.05 knows no VAT of 5, 7 or 22 %")
     total = receipt.total_kop
     made: Requests = [_BEGIN_REQUEST, _position(SUM_ONLY, total, 1000, total, 5, 0, 0, "")]
     if 5 not in taxes:
         made.append(_attribute(vln(VAT_TAGS[5], 0)))
-    made += [_attribute(vln(VAT_TAGS[code], kop)) for code, kop in taxes.items()]
+    made += [_attribute(vln(VAT_TAGS[code], kop)) for code, kop in taxes.items() if code in VAT_TAGS]
+    newer = {int(code): kop for code, kop in taxes.items() if code not in VAT_TAGS}
+    if newer:
+        made.append(_attribute(vat_fields(newer)))
     return made

@@ -1,10 +1,10 @@
 """A new drive: the end of the old one's life, and the first document of the next.
 
 Both steps can be done once only, so each begins by asking how the drive is: what was done before is told again, not done again. The
-commands and their order are those of the vendor's own driver (tasks ``closeArchive`` and ``fnChange``): attributes are written one by one,
-then mode 6 takes A7 (close) or A6 (register; tag 1101, in FFD 1.2 the mask 1205, says that the drive is another). That a register
-answers E9 with the requisites it remembers while its drive is new is *assumed*; where it does not, a person registers the drive, and the
-engine sees it.
+commands and their order are those of the vendor's own driver (tasks ``closeArchive`` and ``fnChange``): attributes are written one
+by one, then mode 6 takes A7 (close) or A6 (register; tag 1101, in FFD 1.2 the mask 1205, says that the drive is another). That a
+register answers E9 with the requisites it remembers while its drive is new is *assumed*; where it does not, a person registers the
+drive, and the engine sees it.
 """
 
 from __future__ import annotations

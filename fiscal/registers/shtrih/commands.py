@@ -354,6 +354,41 @@ _ROWS: Iterable[Command] = (
     _c(0xFF41, "begin opening the shift", allowed=_CLOSED),
     _c(0xFF42, "begin closing the shift", allowed=_SHIFT),
     _c(0xFF43, "close shift in the drive", "", _SHIFT_DOCUMENT, allowed=_SHIFT, prints=True, timeout_s=65),
+    # Marking codes (FFD 1.2). A check may be asked for twice: it forgets the one before.
+    _c(
+        0xFF61,
+        "check marking code",
+        "planned:u8 mode:u8 length:u8 size:u8 code:rest",
+        "local:u8 reason:u8 kind:u8 extra:rest",
+        again=True,
+        timeout_s=40,
+    ),
+    _c(0xFF69, "keep or drop marking code", "keep:u8", "result:u8", again=True),
+    _c(
+        0xFF67,
+        "bind marking code",
+        "length:u8 code:rest",
+        "prefix:u16 form:u8 extra:rest",
+        allowed=_RECEIPT,
+        timeout_s=40,
+    ),
+    _c(
+        0xFF68,
+        "exchange of notifications",
+        "",
+        "state:u8 queue:u16 number:u32 date:date time:bytes2 fill:u8",
+        again=True,
+    ),
+    _c(
+        0xFF70,
+        "marking status",
+        "",
+        "check:u8 notices:u8 flags:u8 kept:u8 bound:u8 fill:u8 queue:u16",
+        again=True,
+    ),
+    _c(0xFF71, "begin unloading notifications", "", "count:u16 first:u32 size:u16"),
+    _c(0xFF72, "block of a notification", "", "number:u32 size:u16 offset:u16 count:u16 data:rest"),
+    _c(0xFF73, "notification was unloaded", "number:u32 checksum:u16"),
     _c(0xFF63, "drive memory", "", "documents:u32 kilobytes:u32", again=True),
 )
 

@@ -10,7 +10,8 @@ from collections.abc import Generator
 from typing import Any
 
 from fiscal.engine.outcomes import Attempt, Found, Outcome, Recorded, Unknown
-from fiscal.ffd.tlv import FfdError, decode_text, walk
+from fiscal.ffd.identity import marks_in
+from fiscal.ffd.tlv import FfdError, walk
 from fiscal.receipt import Receipt
 from fiscal.registers.conversation import LineLost
 from fiscal.registers.shtrih.commands import COMMANDS
@@ -29,7 +30,6 @@ _NO_DATA = 0x08
 _FIND_LIMIT = 200
 _BLOCK_LIMIT = 4000
 _RECENT = 5
-_TAG_MARK = 1192
 
 
 def document(talk: AnyTalk, number: int) -> Steps:
@@ -103,4 +103,4 @@ def blocks(talk: AnyTalk) -> Generator[Any, Any, bytes]:
 def _marks(talk: AnyTalk, number: int) -> Generator[Any, Any, list[str]]:
     yield from talk.ask(_SELECT, number)
     data = yield from blocks(talk)
-    return [decode_text(value) for tag, value in walk(data) if tag == _TAG_MARK]
+    return marks_in(walk(data))

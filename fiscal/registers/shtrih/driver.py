@@ -26,7 +26,7 @@ from fiscal.engine.outcomes import (
 )
 from fiscal.receipt import Receipt
 from fiscal.registers.conversation import Conversation, LineLost, Settings, Unoffered
-from fiscal.registers.shtrih import documents, relay, replacement
+from fiscal.registers.shtrih import documents, marking, relay, replacement
 from fiscal.registers.shtrih.clock import date_and_time, day_s, seconds
 from fiscal.registers.shtrih.commands import COMMANDS
 from fiscal.registers.shtrih.errors import error, refusal
@@ -73,6 +73,7 @@ SUBMODE_STEPS: dict[int, str] = {0: GO, 1: PAPER, 2: PAPER, 3: CONTINUE, 4: WAIT
 MODE_STEPS: dict[int, str] = {1: DRAIN, 2: GO, 3: EXPIRED, 4: OPEN, 8: CANCEL}
 """What the mode demands before a receipt; a mode without a row refuses."""
 
+_OPENS_RECEIPT = 0x8D
 _RECEIPT_RECORDS = frozenset((0xFF45, 0xFF4A))
 _CHECKS = 40
 _BUSY_LIMIT_US = 60_000_000
@@ -196,6 +197,11 @@ class ShtrihDriver(Unoffered):
         try:
             for command, frame in frames:
                 answer = yield from talk.send(command, frame)
+                if command.code == _OPENS_RECEIPT:
+                    stop = yield from marking.check_all(talk, receipt, facts.ffd, facts.marking)
+                    if stop is not None:
+                        yield from self._tidy(talk, _OPENS_RECEIPT)
+                        return stop
         except RegisterError as refused:
             if refused.command.code in _RECEIPT_RECORDS and (
                 not error(refused.code).certain or talk.repeated

@@ -179,7 +179,7 @@ KINDS: dict[str, Kind] = {
         ),
         *map(_text, (20, 30, 40)),
         *map(_ascii, (10, 12, 16, 20)),
-        *(Kind(f"bytes{n}", n, f"{n}s", "raw", None, None, b"") for n in (3, 4, 8, 18)),
+        *(Kind(f"bytes{n}", n, f"{n}s", "raw", None, None, b"") for n in (2, 3, 4, 8, 18)),
         Kind("text", 0, "", "CP1251, the rest", decode_text, encode_text, ""),
         Kind("rest", 0, "", "raw, the rest", None, None, b""),
         Kind("tlv", 0, "", "TLV structures, the rest (at most 250 bytes)", None, None, b""),
@@ -197,9 +197,10 @@ class Field:
 class Layout:
     """Fields in their order. Fixed fields first, then optional ones, then at most one that takes the rest.
 
-    ``pack(*values)`` gives the bytes; values of loose fields at the end may be left out. It raises `struct.error` or `OverflowError` for a
-    value that does not fit. ``unpack(data, at=0, strict=False)`` gives the list of values from offset ``at``; an absent optional field is
-    ``None``, an absent rest is empty. It raises `LayoutError` when bytes are missing or, under ``strict``, too many.
+    ``pack(*values)`` gives the bytes; values of loose fields at the end may be left out. It raises `struct.error` or
+    `OverflowError` for a value that does not fit. ``unpack(data, at=0, strict=False)`` gives the list of values from offset ``at``;
+    an absent optional field is ``None``, an absent rest is empty. It raises `LayoutError` when bytes are missing or, under
+    ``strict``, too many.
     """
 
     __slots__ = ("fields", "names", "pack", "size", "text", "unpack")

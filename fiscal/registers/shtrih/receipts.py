@@ -16,8 +16,14 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from fiscal.ffd.tlv import FfdError, byte, stlv, text, u32
-from fiscal.receipt import Receipt
+from fiscal.ffd.documents import vat_fields
+from fiscal.ffd.goods_fields import agent_fields, common_agent, mark_fields
+from fiscal.ffd.identity import identity_fields
+from fiscal.ffd.tlv import FfdError, byte, stlv, text, u32, walk
+from fiscal.gs1 import BadCode
+from fiscal.receipt import Item, Receipt
+from fiscal.registers.marking import REFUSE_BAD, Policy
+from fiscal.registers.shtrih import marking
 from fiscal.registers.shtrih.commands import COMMANDS, Command
 from fiscal.registers.shtrih.frames import FrameError
 from fiscal.registers.shtrih.talk import AnyTalk
@@ -90,10 +96,11 @@ _NO_TAXES = (0,) * 6
 class Facts:
     """What the driver must know of a register to write a receipt for it.
 
-    ``ffd``: the format by tag 1209 (2 = 1.05, 4 = 1.2). ``place``: the place of settlement it is registered with; a receipt for another
-    site carries its own (1187). ``prints``: paper comes out of receipts that ask for it; otherwise the register is set to record without
-    printing. ``prints_all``: paper comes out of every receipt, electronic ones included. ``internet_sign``:
-    settlements over the Internet are marked (1125, obligatory from 1 September 2025).
+    ``ffd``: the format by tag 1209 (2 = 1.05, 4 = 1.2). ``place``: the place of settlement it is registered with; a receipt for
+    another site carries its own (1187). ``prints``: paper comes out of receipts that ask for it; otherwise the register is set to
+    record without printing. ``prints_all``: paper comes out of every receipt, electronic ones included. ``internet_sign``:
+    settlements over the Internet are marked (1125, obligatory from 1 September 2025). ``marking``: which goods are sold whose
+    marking code could not be checked, or was refused (`fiscal.registers.marking.POLICIES`).
     """
 
     ffd: int = 2
@@ -101,6 +108,7 @@ class Facts:
     prints: bool = False
     prints_all: bool = False
     internet_sign: bool = True
+    marking: Policy = REFUSE_BAD
 
 
 class Unfit(ValueError):
@@ -127,14 +135,17 @@ def tags_of(receipt: Receipt, mark: str, facts: Facts) -> list[bytes]:
     contact = buyer.contact
     if contact:
         parts.append(text(1008, contact, limit=64))
-    if mark:
-        parts.append(text(1192, mark, limit=16))
+    correction = receipt.correction
+    own = identity_fields(mark, "" if correction is None else correction.sign)
+    if own:
+        parts.append(own)
+    if any(item.agent is not None for item in receipt.items) and (correction is None or facts.ffd >= FFD_12):
+        parts.append(common_agent([item.agent for item in receipt.items], facts.ffd))
     if buyer.name or buyer.inn:
         who = (text(1227, buyer.name, limit=128) if buyer.name else b"") + (
             text(1228, buyer.inn, width=12) if buyer.inn else b""
         )
         parts.append(stlv(1256, who) if facts.ffd >= FFD_12 else who)
-    correction = receipt.correction
     if correction is not None:
         day = (date.fromisoformat(correction.date) - date(1970, 1, 1)).days * 86_400
         basis = u32(1178, day)
@@ -151,6 +162,17 @@ def tags_of(receipt: Receipt, mark: str, facts: Facts) -> list[bytes]:
     )
     if standing:
         parts.append(standing)
+    return parts
+
+
+def _line_tags(item: Item, ffd: int) -> list[bytes]:
+    """What the command of a line has no room for."""
+    parts = [byte(2108, item.unit)] if item.unit and ffd >= FFD_12 else []
+    if item.mark is not None and ffd < FFD_12:
+        parts.append(mark_fields(item.mark, ffd))
+    if item.agent is not None:
+        fields = agent_fields(item.agent)
+        parts += [stlv(tag, value) for tag, value in walk(fields)]
     return parts
 
 
@@ -191,8 +213,12 @@ def frames_of(talk: AnyTalk, receipt: Receipt, mark: str, facts: Facts) -> list[
                 item.name[:_NAME_LIMIT],
             )
             made.append((_OPERATION, frame))
-            if item.unit and facts.ffd >= FFD_12:
-                made.append((_OPERATION_TAGS, pack(_OPERATION_TAGS, byte(2108, item.unit))))
+            made += [
+                (_OPERATION_TAGS, pack(_OPERATION_TAGS, block))
+                for block in _blocks(_line_tags(item, facts.ffd))
+            ]
+            if item.mark is not None and facts.ffd >= FFD_12:
+                made.append((marking.BIND, marking.bind(pack, item.mark)))
         for block in _blocks(tags_of(receipt, mark, facts)):
             made.append((_TAGS, pack(_TAGS, block)))
         paid = receipt.payments
@@ -203,7 +229,7 @@ def frames_of(talk: AnyTalk, receipt: Receipt, mark: str, facts: Facts) -> list[
         sums[14] = paid.credit_kop
         sums[15] = paid.provision_kop
         made.append((_CLOSE, pack(_CLOSE, sums, 0, _NO_TAXES, int(receipt.taxation), "")))
-    except (OverflowError, struct.error, FrameError, FfdError, UnknownRate, KeyError) as error:
+    except (OverflowError, struct.error, FrameError, FfdError, UnknownRate, KeyError, BadCode) as error:
         raise Unfit(f"the receipt does not fit the register's commands: {error}") from None
     return made
 
@@ -214,11 +240,13 @@ def _correction_105(talk: AnyTalk, receipt: Receipt, mark: str, facts: Facts) ->
     if receipt.type not in (1, 3):
         raise Unfit("FFD 1.05 corrects sales and purchases only; a wrong return needs a return of its own")
     taxes = vat_sums(receipt, date.fromisoformat(correction.date))
-    if any(code not in _TAX_ORDER for code in taxes):
-        raise Unfit("the correction command of FFD 1.05 knows no VAT of 5, 7 or 22 %")
     pack = talk.pack
     made = [(_BEGIN_CORRECTION, pack(_BEGIN_CORRECTION))]
-    made += [(_TAGS, pack(_TAGS, block)) for block in _blocks(tags_of(receipt, mark, facts))]
+    parts = tags_of(receipt, mark, facts)
+    newer = {int(code): kop for code, kop in taxes.items() if code not in _TAX_ORDER}
+    if newer:  # the command is older than these rates: their sums go as a tag, like the rest of the document
+        parts.append(vat_fields(newer))
+    made += [(_TAGS, pack(_TAGS, block)) for block in _blocks(parts)]
     paid = receipt.payments
     frame = pack(
         _CORRECTION,

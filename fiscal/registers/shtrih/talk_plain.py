@@ -1,9 +1,9 @@
 """The host's end of Shtrih-M "plain transfer" (protocol version 1.1): a length and the data, both directions, and nothing else.
 
 It is meant for a line that loses and changes nothing (TCP); it has no checksum, no confirmation and no numbers. A lost answer
-cannot be fetched, so a command is sent again only if doing it twice does no harm, and after any other silence `PlainTalk.sent` tells which
-command may have been executed. Answers come in order, so what does not belong to the command that waits is an old answer and is
-skipped. Source: reference sheet, section 1.2.
+cannot be fetched, so a command is sent again only if doing it twice does no harm, and after any other silence `PlainTalk.sent`
+tells which command may have been executed. Answers come in order, so what does not belong to the command that waits is an old
+answer and is skipped. Source: reference sheet, section 1.2.
 """
 
 from __future__ import annotations
