@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fiscal import cli_emulate, cli_ofd
+from fiscal import cli_code, cli_emulate, cli_ofd
 from fiscal.cli_parts import Failure, command
 
 DESCRIPTION = """\
@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_emulate.add(commands)
     cli_ofd.add(commands)
+    cli_code.add(commands)
 
     receipt = command(
         commands,

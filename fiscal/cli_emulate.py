@@ -195,6 +195,7 @@ def _emulate(options: argparse.Namespace) -> int:
     if options.make == "ofd":
         return _emulate_operator(options)
     from fiscal.devices import DeviceError, device
+    from fiscal.emulators.marking_service import MarkingService
     from fiscal.live import makes
     from fiscal.live.drive_file import DriveFileError
     from fiscal.live.emulated import Endpoint, PtyEndpoint, TcpEndpoint
@@ -249,6 +250,7 @@ def _emulate(options: argparse.Namespace) -> int:
             drive_path=options.drive,
             ofd=options.ofd,
             relayed=options.no_network,
+            marking=None if options.no_network else MarkingService(trusting=True),
             trace=trace.of(name, MAKES[options.make].words(options.protocol)) if trace else None,
         )
     except DriveFileError as error:

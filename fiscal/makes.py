@@ -14,12 +14,14 @@ from fiscal.devices import Device
 from fiscal.emulators import Emulator
 from fiscal.emulators.atol import AtolRegister
 from fiscal.emulators.drive import Drive
+from fiscal.emulators.marking_service import MarkingService
 from fiscal.emulators.operator_port import DrivePort
 from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.registers.atol.driver import AtolDriver
 from fiscal.registers.atol.receipts import Facts as AtolFacts
 from fiscal.registers.atol.trace import Trace as AtolTrace
 from fiscal.registers.conversation import Driver, Settings
+from fiscal.registers.marking import REFUSE_BAD, Policy
 from fiscal.registers.shtrih.driver import ShtrihDriver
 from fiscal.registers.shtrih.receipts import Facts as ShtrihFacts
 from fiscal.registers.shtrih.trace import Trace as ShtrihTrace
@@ -40,6 +42,8 @@ class EmulatedRegister(Emulator, Protocol):
     drive: Drive
     relayed: bool
     port_of: Callable[[Drive], DrivePort]
+    marking: MarkingService | None
+    offline: bool
 
     @property
     def port(self) -> DrivePort: ...
@@ -50,17 +54,21 @@ class EmulatedRegister(Emulator, Protocol):
 
     def put_in(self, drive: Drive) -> None: ...
 
+    def send_notices(self, now_s: int) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """How a register is set up. ``ffd`` by tag 1209; ``place``: of settlement (tag 1187); ``prints``: paper comes out of it, for receipts
-    that are not electronic; ``prints_all``: for those that are, too; ``protocol``: how one speaks to it, empty for the usual way."""
+    that are not electronic; ``prints_all``: for those that are, too; ``protocol``: how one speaks to it, empty for the usual way;
+    ``marking``: which marked goods are sold that could not be checked, or were refused (`fiscal.registers.marking.POLICIES`)."""
 
     ffd: int = FFD["1.2"]
     place: str = ""
     prints: bool = False
     prints_all: bool = False
     protocol: str = ""
+    marking: Policy = REFUSE_BAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,11 @@ class Make:
 
 def _shtrih_driver(settings: Settings, setup: Setup) -> Driver:
     facts = ShtrihFacts(
-        ffd=setup.ffd, place=setup.place, prints=setup.prints, prints_all=setup.prints and setup.prints_all
+        ffd=setup.ffd,
+        place=setup.place,
+        prints=setup.prints,
+        prints_all=setup.prints and setup.prints_all,
+        marking=setup.marking,
     )
     protocol: Any = setup.protocol or "v1"
     return ShtrihDriver(settings, facts, protocol=protocol)
@@ -98,6 +110,7 @@ def _atol_driver(settings: Settings, setup: Setup) -> Driver:
         prints=setup.prints,
         prints_all=setup.prints and setup.prints_all,
         transport=setup.protocol or "v3",
+        marking=setup.marking,
     )
     return AtolDriver(settings, facts)
 

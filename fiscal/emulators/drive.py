@@ -397,6 +397,7 @@ __all__ = [
     "Stored",
     "Sums",
     "Unsent",
+    "Usage",
     "read_stored",
     "read_sums",
 ]

@@ -254,6 +254,11 @@ class DriveMarking:
             "notices": [[n.number, n.document, n.time_s, n.tlv.hex()] for n in self.notices],
         }
 
+    def resume(self, made: int, notices: list[Notice]) -> None:
+        """The queue as a host kept it notification by notification, which is newer than a snapshot."""
+        self.made = max(self.made, made)
+        self.notices = notices
+
     def load(self, snapshot: dict[str, Any]) -> None:
         self.requests = snapshot["requests"]
         self.made = snapshot["made"]

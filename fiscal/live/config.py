@@ -21,6 +21,7 @@ from fiscal.live.schema import TAXATION_NAMES, Defaults, path_of
 from fiscal.makes import protocol_fault
 from fiscal.parties import inn_fault
 from fiscal.receipt import Taxation
+from fiscal.registers.marking import REFUSE_BAD, Policy
 
 EXAMPLE = """\
 # fiscal serve shop.toml
@@ -29,6 +30,7 @@ EXAMPLE = """\
 entity = "7707083893"             # tax number (INN) of the seller
 site = "shop.example.ru"          # place of settlement
 taxation = "general"
+marking = "refuse_bad"            # sell marked goods unless the marking service refuses them; or refuse_unchecked, sell_all
 
 [journal]
 path = "var/journal.sqlite"
@@ -121,11 +123,13 @@ class _Section(BaseModel):
 
 
 class Shop(_Section):
-    """Defaults for receipts."""
+    """Defaults for receipts. ``marking``: which marked goods are sold that could not be checked, or were refused: see
+    `fiscal.registers.marking.Policy`."""
 
     entity: Inn = ""
     site: str = ""
     taxation: TaxationName = ""
+    marking: Policy = REFUSE_BAD
 
 
 class JournalSection(_Section):

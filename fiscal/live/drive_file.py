@@ -1,7 +1,8 @@
 """The memory of an emulated drive, on disk.
 
-A real drive survives a power cut, so the memory of an emulated one must survive its process: every document and every confirmation is on
-disk, synced, before the answer leaves. What is in between - an open shift, counters - follows from the documents and is played again.
+A real drive survives a power cut, so the memory of an emulated one must survive its process: every document, every confirmation and
+every notification of marked goods is on disk, synced, before the answer leaves. What is in between - an open shift, counters -
+follows from the documents and is played again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sqlite3
 from pathlib import Path
 
 from fiscal.emulators.drive import Confirmation, Drive, Stored
+from fiscal.emulators.drive_marking import Notice
 
 APPLICATION_ID = 0x46354E44
 SNAPSHOT_EVERY = 2000
@@ -44,6 +46,7 @@ class DriveFile:
             raise
         self._drive: Drive | None = None
         self._since_snapshot = 0
+        self._notices: list[Notice] = []  # made by the document that is being recorded
 
     def _open(self) -> None:
         run = self._connection.execute
@@ -62,6 +65,10 @@ class DriveFile:
             run(f"PRAGMA application_id = {APPLICATION_ID}")
         elif application != APPLICATION_ID:
             raise DriveFileError(f"drive {self.path}: this is not the memory of a drive")
+        run(
+            "CREATE TABLE IF NOT EXISTS notices (number INTEGER PRIMARY KEY, document INTEGER, time_s INTEGER, tlv BLOB,"
+            " confirmed INTEGER DEFAULT 0)"
+        )
         run("COMMIT")
 
     def load(self) -> Drive | None:
@@ -76,6 +83,11 @@ class DriveFile:
                 (Stored(*document) for document in run("SELECT * FROM documents ORDER BY document")),
                 list(run("SELECT document, time_s, sign FROM confirmations ORDER BY document")),
             )
+            made = run("SELECT max(number) FROM notices").fetchone()[0]
+            waiting = run(
+                "SELECT number, document, time_s, tlv FROM notices WHERE NOT confirmed ORDER BY number"
+            )
+            drive.marks.resume(made or 0, [Notice(*notice) for notice in waiting])
         except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
             raise DriveFileError(f"drive {self.path}: damaged: {error}") from None
         self.keep(drive)
@@ -87,15 +99,28 @@ class DriveFile:
         self.save()
         drive.on_record = self._record
         drive.on_confirm = self._confirm
+        drive.marks.on_notice = self._notices.append
+        drive.marks.on_ticket = self._ticket
 
     def _record(self, stored: Stored) -> None:
-        self._connection.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", stored)
+        run = self._connection.execute
+        notices, self._notices[:] = self._notices[:], []
+        if notices:  # a receipt and what is to be told of it, both or neither
+            run("BEGIN")
+        run("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", stored)
+        for notice in notices:
+            run("INSERT INTO notices (number, document, time_s, tlv) VALUES (?, ?, ?, ?)", notice)
+        if notices:
+            run("COMMIT")
         self._since_snapshot += 1
         if self._since_snapshot >= SNAPSHOT_EVERY:
             self.save()
 
     def _confirm(self, confirmation: Confirmation) -> None:
         self._connection.execute("INSERT INTO confirmations VALUES (?, ?, ?)", confirmation)
+
+    def _ticket(self, number: int) -> None:
+        self._connection.execute("UPDATE notices SET confirmed = 1 WHERE number = ?", (number,))
 
     def save(self) -> None:
         """Write a snapshot."""
@@ -107,5 +132,6 @@ class DriveFile:
     def close(self) -> None:
         if self._drive is not None:
             self._drive.on_record = self._drive.on_confirm = None
+            self._drive.marks.on_notice = self._drive.marks.on_ticket = None
             self.save()
         self._connection.close()

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from zlib import crc32
 
 from fiscal.devices import Device, device
-from fiscal.emulators.drive import Drive, DriveProfile, Mode, Phase, Registration
+from fiscal.emulators.drive import Drive, DriveProfile, Mode, Phase, Registration, Usage
+from fiscal.emulators.marking_service import MarkingService
 from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_agent import OperatorAgent
 from fiscal.emulators.operator_queue import OperatorQueues
@@ -22,6 +23,7 @@ from fiscal.live.operator_dialer import Dialer
 from fiscal.makes import FFD, MAKES, Setup
 from fiscal.makes import EmulatedRegister as Emulated
 from fiscal.registers.conversation import Driver, Settings
+from fiscal.registers.marking import REFUSE_BAD, Policy
 
 LIVE_PROFILE = DriveProfile("emulated", life_days=450)
 """The drive of an emulated register: 15 months."""
@@ -38,11 +40,12 @@ class About:
     ffd: int = FFD["1.2"]
     prints: bool = False
     protocol: str = ""
+    marking: Policy = REFUSE_BAD
 
     @property
     def setup(self) -> Setup:
         """How the register is set up."""
-        return Setup(self.ffd, self.site, self.prints, False, self.protocol)
+        return Setup(self.ffd, self.site, self.prints, False, self.protocol, self.marking)
 
 
 def driver_of(make: str, settings: Settings, about: About) -> Driver:
@@ -60,10 +63,12 @@ def emulate(
     trace: Trace | None = None,
     ofd: str = "",
     relayed: bool = False,
+    marking: MarkingService | None = None,
 ) -> EmulatedRegister:
     """An emulated register behind ``endpoint``, not started yet. Without a path the drive forgets everything with the process.
 
-    It sends its documents to an operator of its own, to the one at ``ofd`` (HOST:PORT), or, ``relayed``, not by itself.
+    It sends its documents to an operator of its own, to the one at ``ofd`` (HOST:PORT), or, ``relayed``, not by itself. Marking codes are
+    checked with ``marking``; without it the service is silent.
 
     Raises `fiscal.live.drive_file.DriveFileError` when the memory cannot be used.
     """
@@ -72,6 +77,7 @@ def emulate(
     if drive is None:
         drive = _new_drive(about, file)
     emulator = MAKES[make].register(faster(device(device_name), speed), drive, clock.wall_s(), about.setup)
+    emulator.marking = marking
     operator = _Operator(emulator, about.name, ofd, relayed)
 
     def close() -> None:
@@ -108,6 +114,7 @@ class _Operator:
 
     def settle(self, now_us: int) -> None:
         drive = self._register.drive
+        self._register.send_notices(clock.wall_s())
         if self._queues is not None:
             self._queues.settle(drive, 0, now_us)
         elif self._where is not None and not self._register.relayed:
@@ -144,6 +151,7 @@ def _new_drive(about: About, file: DriveFile | None) -> Drive:
             ffd=about.ffd,
             register_serial=f"{number:010}",
             register_version="emulated",
+            usage=int(Usage.MARKED_GOODS) if about.ffd >= FFD["1.2"] else 0,
         ),
         clock.wall_s(),
     )

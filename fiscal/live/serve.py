@@ -19,6 +19,7 @@ from types import FrameType
 
 import uvicorn
 
+from fiscal.emulators.marking_service import MarkingService
 from fiscal.journal import JournalError, SqliteJournal
 from fiscal.live import http, makes
 from fiscal.live.config import Config, ConfigError, Register
@@ -79,6 +80,7 @@ def about(config: Config, register: Register) -> makes.About:
         FFD[register.ffd],
         register.prints,
         register.protocol,
+        config.shop.marking,
     )
 
 
@@ -98,6 +100,9 @@ class Server:
     def __init__(self, config: Config, ports_folder: Path) -> None:
         self._config = config
         self._ports_folder = ports_folder
+        self._marking = MarkingService(
+            trusting=True
+        )  # of all emulated registers, as long as the process lives
         self._stack = ExitStack()
         self.addresses: dict[str, str] = {}
         self.runtime: Runtime
@@ -178,6 +183,7 @@ class Server:
                     drive_path=register.emulate.drive,
                     ofd=register.emulate.ofd,
                     relayed=register.relay,
+                    marking=self._marking,
                 )
             except BaseException:
                 endpoint.close()

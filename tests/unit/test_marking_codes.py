@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
+import json
 
 import pytest
 
+from fiscal.cli import main
 from fiscal.gs1 import GS, BadCode, check_digit, elements, gtin_fault
 from fiscal.marking import Kind, Mark, parse, planned_status
 
@@ -193,3 +196,20 @@ def test_base64_of_a_public_example() -> None:
         "8029",
         88,
     )
+
+
+def test_the_command_explains_codes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["code", SHORT_TAIL.replace(GS, "")]) == 0
+    said = capsys.readouterr().out
+    assert "21   serial number: 52CUnq" in said and "note: the separators were lost" in said
+    assert main(["code", "--json", TAIL_44]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["code"], told["tag_2115"]) == (TAIL_44, parse(TAIL_44).control)
+    monkeypatch.setattr("sys.stdin", io.StringIO("4603934000793\n\n4603934000794\nЫ\n"))
+    assert main(["code", "-"]) == 3
+    out, err = capsys.readouterr()
+    assert out.startswith("bar code EAN-13")
+    assert [line[:7] for line in err.splitlines()] == ["line 3:", "line 4:"]
+    assert "Traceback" not in err
