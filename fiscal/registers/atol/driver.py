@@ -9,6 +9,7 @@ have reached the register, a lost line means *unknown*, and only the drive's own
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +22,6 @@ from fiscal.engine.outcomes import (
     Recorded,
     Refused,
     Seen,
-    ShiftClosed,
     ShiftOpened,
     ShiftState,
     Unknown,
@@ -29,13 +29,14 @@ from fiscal.engine.outcomes import (
 from fiscal.ffd.identity import marks_in
 from fiscal.ffd.tlv import FfdError, decode_text, walk
 from fiscal.receipt import Receipt
-from fiscal.registers.atol import marking, relay, replacement
+from fiscal.registers.atol import marking, relay, replacement, totals
 from fiscal.registers.atol.commands import COMMANDS
 from fiscal.registers.atol.errors import EXTENDED_BYTE, error, refusal
 from fiscal.registers.atol.receipts import Facts, Unfit, requests_of
 from fiscal.registers.atol.talk import RegisterError, Steps, Talk
 from fiscal.registers.atol.talk_v2 import SessionTalk
 from fiscal.registers.conversation import Conversation, LineLost, Settings, Unoffered
+from fiscal.registers.totals import Own, Report, Turnovers, closed
 
 __all__ = ["AtolDriver"]
 
@@ -48,11 +49,11 @@ _ANNUL = COMMANDS[0x59]
 _FINISH = COMMANDS[0xEE]
 _OPEN_SHIFT = COMMANDS[0x9A]
 _CLOSE_SHIFT = COMMANDS[0x5A]
+_REPORT = COMMANDS[0x67]
 _SET_TIME = COMMANDS[0x4B]
 _SET_DATE = COMMANDS[0x64]
 _SHIFT = COMMANDS[0x9112]
 _SERIAL = COMMANDS[0x9116]
-_SHIFT_SUM = COMMANDS[0x910C]
 _LAST = COMMANDS[0x9134]
 _LAST_ERROR = COMMANDS[0x9137]
 _READ_ATTRIBUTE = COMMANDS[0xE9]
@@ -67,7 +68,7 @@ _NEXT_BLOCK = COMMANDS[0xA446]
 
 _TALKS: dict[str, type[Talk] | type[SessionTalk]] = {"v3": Talk, "v2": SessionTalk}
 
-REGISTRATION_MODE, CLEARING_MODE = 1, 3
+REGISTRATION_MODE, REPORTS_MODE, CLEARING_MODE = 1, 2, 3
 SHIFT_OPEN, PAPER, COVER_OPEN = 0x02, 0x08, 0x20
 """Flags of the status."""
 
@@ -93,8 +94,8 @@ _FIND_LIMIT = 200
 _BLOCK_LIMIT = 4000
 
 _ALL = b"\0\0"
-_SUM_ORDER = (0, 2, 1, 3)
-"""What register 0C is asked for sale, sale return, purchase, purchase return."""
+_X_REPORT = 1
+"""Type of a report without clearing."""
 
 _Talk = Talk | SessionTalk
 
@@ -143,6 +144,11 @@ class AtolDriver(Unoffered):
         """Set date and time; the register allows it with the shift closed."""
         talk = self._talk(self._settings, self._number)
         return self._run(talk, self._set_clock(talk, time_s), frozenset())
+
+    def read_totals(self, paper: bool) -> Conversation:
+        """The X-report; ``paper``: printed, too. `ShiftTotals`, or why not."""
+        talk = self._talk(self._settings, self._number)
+        return self._run(talk, self._totals(talk, paper), frozenset())
 
     def read_message(self) -> Conversation:
         """What the drive has for the operator."""
@@ -317,12 +323,14 @@ class AtolDriver(Unoffered):
                     )
                 raise
         found = yield from self._last_of(talk, 2)
-        return refusal(_CLOSED_OF_SHIFT) if found is None else ShiftOpened(found[1], found[0])
+        return refusal(_CLOSED_OF_SHIFT) if found is None else ShiftOpened(found.shift, found.document)
 
     def _close_shift(self, talk: _Talk) -> Generator[Any, Any, Outcome]:
         status = yield from talk.ask(_STATUS)
-        receipts, totals = 0, None  # a report that was made before leaves no totals to read
-        if status[4] & SHIFT_OPEN:
+        was_open, receipts = bool(status[4] & SHIFT_OPEN), 0
+        counted: Turnovers | None = None  # a report that was made before leaves no totals to read
+        own: Own | None = None
+        if was_open:
             if status[8] >> 4:
                 waited = yield from self._wait(talk, _REPORT_LIMIT_US)
                 if waited is not None:
@@ -330,9 +338,9 @@ class AtolDriver(Unoffered):
             if status[11]:
                 yield from talk.ask(_ANNUL)
             receipts = (yield from talk.ask(_DRIVE_SHIFT))[2]
-            totals = [0, 0, 0, 0]
-            for at, which in enumerate(_SUM_ORDER if receipts else ()):
-                totals[at] = (yield from talk.ask(_SHIFT_SUM, bytes((which, 0))))[0]
+            with suppress(RegisterError):  # a register that will not tell closes its shift all the same
+                counted = yield from totals.of_shift(talk, receipts)
+                own = yield from totals.of_register(talk)
             yield from self._enter(talk, status[8] & 0x0F, CLEARING_MODE)
             try:
                 yield from talk.ask(_CLOSE_SHIFT)
@@ -349,14 +357,33 @@ class AtolDriver(Unoffered):
                 return Unknown(f"the shift report was taken, then: {waited.meaning}")
             found = yield from self._last_of(talk, 5)
         except LineLost as lost:
-            if totals is None:
+            if not was_open:
                 raise
             self._forget()
             return Unknown(f"the shift report was taken, then: {lost}")
         if found is None:
-            return refusal(_CLOSED_OF_SHIFT if totals is None else _UNFINISHED)
-        known = None if totals is None else (totals[0], totals[1], totals[2], totals[3])
-        return ShiftClosed(found[1], found[0], receipts, known)
+            return refusal(_UNFINISHED if was_open else _CLOSED_OF_SHIFT)
+        first = 0
+        if counted is not None:
+            with suppress(LineLost):  # the report is made, whatever becomes of the line now
+                first = yield from totals.first_of_shift(talk, found.shift, found.document, receipts)
+        return closed(found, self._drive, receipts, counted, own, first)
+
+    def _totals(self, talk: _Talk, paper: bool) -> Generator[Any, Any, Outcome]:
+        """The X-report. Paper first: a register that cannot print says so before anything is read."""
+        if paper:
+            stop = yield from self._wait_done(talk)
+            if stop is not None:
+                return stop
+            status = yield from talk.ask(_STATUS)
+            if status[11]:
+                yield from talk.ask(_ANNUL)
+            yield from self._enter(talk, status[8] & 0x0F, REPORTS_MODE)
+            yield from talk.ask(_REPORT, _X_REPORT)
+            stop = yield from self._wait_done(talk)
+            if stop is not None:
+                return stop
+        return (yield from totals.read(talk))
 
     def _when_idle(
         self, talk: _Talk, task: Callable[[_Talk, replacement.Enter], Generator[Any, Any, Outcome]]
@@ -380,21 +407,22 @@ class AtolDriver(Unoffered):
             return stop
         return None
 
-    def _last_of(self, talk: _Talk, form: int) -> Generator[Any, Any, tuple[int, int] | None]:
-        """(document, shift) of the newest document of a form, looked for among the last few."""
+    def _last_of(self, talk: _Talk, form: int) -> Generator[Any, Any, Report | None]:
+        """The newest document of a form, looked for among the last few."""
         status = yield from talk.ask(_DRIVE_STATUS)
         self._drive, last = status[6], status[7]
         shift = (yield from talk.ask(_DRIVE_SHIFT))[1]
         for document in range(last, max(0, last - 5), -1):
             try:
-                found = yield from talk.ask(_FIND, document)
+                found_form, _, record = yield from talk.ask(_FIND, document)
             except RegisterError as refused:
                 if refused.code == _NO_DATA:
                     return None
                 raise
-            if found[0] == form:
-                tail = found[2][13:15]
-                return document, int.from_bytes(tail, "little") if len(tail) == 2 else shift
+            if found_form == form:
+                tail = record[13:15]
+                number = int.from_bytes(tail, "little") if len(tail) == 2 else shift
+                return Report(document, number, _moment(record[:5]), int.from_bytes(record[9:13], "little"))
         return None
 
     # ---- what happened? ---------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from fiscal.registers.conversation import LineLost
 from fiscal.registers.shtrih.commands import COMMANDS
 from fiscal.registers.shtrih.errors import error
 from fiscal.registers.shtrih.talk import AnyTalk, RegisterError, Steps
+from fiscal.registers.totals import Report
 
 __all__ = ["blocks", "document", "last_of", "search"]
 
@@ -70,8 +71,8 @@ def search(
     return Found(None, last)
 
 
-def last_of(talk: AnyTalk, form: int, last: int) -> Generator[Any, Any, tuple[int, int] | None]:
-    """(document, shift) of the newest document of a form, looked for among the few up to ``last``."""
+def last_of(talk: AnyTalk, form: int, last: int) -> Generator[Any, Any, Report | None]:
+    """The newest document of a form, looked for among the few up to ``last``."""
     for number in range(last, max(0, last - _RECENT), -1):
         try:
             found = yield from document(talk, number)
@@ -80,7 +81,7 @@ def last_of(talk: AnyTalk, form: int, last: int) -> Generator[Any, Any, tuple[in
                 return None
             raise
         if found[0] == form:
-            return number, int.from_bytes(found[5][:2], "little")
+            return Report(number, int.from_bytes(found[5][:2], "little"), found[2], found[4])
     return None
 
 

@@ -19,20 +19,20 @@ from fiscal.engine.outcomes import (
     Recorded,
     Refused,
     Seen,
-    ShiftClosed,
     ShiftOpened,
     ShiftState,
     Unknown,
 )
 from fiscal.receipt import Receipt
 from fiscal.registers.conversation import Conversation, LineLost, Settings, Unoffered
-from fiscal.registers.shtrih import documents, marking, relay, replacement
+from fiscal.registers.shtrih import documents, marking, relay, replacement, totals
 from fiscal.registers.shtrih.clock import date_and_time, day_s, seconds
 from fiscal.registers.shtrih.commands import COMMANDS
 from fiscal.registers.shtrih.errors import error, refusal
-from fiscal.registers.shtrih.receipts import TYPES_BY_OPENING, Facts, Unfit, frames_of
+from fiscal.registers.shtrih.receipts import Facts, Unfit, frames_of
 from fiscal.registers.shtrih.talk import AnyTalk, RegisterError, Steps
 from fiscal.registers.shtrih.transports import TALKS, Protocol
+from fiscal.registers.totals import Own, Report, Turnovers, closed
 
 __all__ = ["MODE_STEPS", "SUBMODE_STEPS", "ShtrihDriver"]
 
@@ -44,8 +44,7 @@ _CONTINUE = COMMANDS[0xB0]
 _OPEN_SHIFT = COMMANDS[0xE0]
 _Z_REPORT = COMMANDS[0x41]
 _WRITE_TABLE = COMMANDS[0x1E]
-_MONEY = COMMANDS[0x1A]
-_COUNT = COMMANDS[0x1B]
+_X_REPORT = COMMANDS[0x40]
 _SET_TIME = COMMANDS[0x21]
 _SET_DATE = COMMANDS[0x22]
 _CONFIRM_DATE = COMMANDS[0x23]
@@ -132,6 +131,11 @@ class ShtrihDriver(Unoffered):
         """Set date and time; the register allows it with the shift closed."""
         talk = self._talk(self._settings)
         return self._run(talk, self._set_clock(talk, time_s), frozenset())
+
+    def read_totals(self, paper: bool) -> Conversation:
+        """The X-report; ``paper``: printed, too. `ShiftTotals`, or why not."""
+        talk = self._talk(self._settings)
+        return self._run(talk, self._totals(talk, paper), frozenset())
 
     def read_message(self) -> Conversation:
         """What the drive has for the operator."""
@@ -300,14 +304,15 @@ class ShtrihDriver(Unoffered):
         found = yield from self._last_of(talk, 2)
         if found is None:
             return refusal(0x3C)
-        return ShiftOpened(found[1], found[0])
+        return ShiftOpened(found.shift, found.document)
 
     def _close_shift(self, talk: AnyTalk) -> Generator[Any, Any, Outcome]:
         status = yield from self._idle(talk, _BUSY_LIMIT_US)
         if isinstance(status, Refused):
             return status
         mode = status[2] & 0x0F
-        receipts, totals = 0, None  # a report that was made before leaves no totals to read
+        counted: Turnovers | None = None  # a report that was made before leaves no totals to read
+        own: Own | None = None
         if mode == 8:
             yield from talk.ask(_CANCEL)
             status = yield from self._idle(talk, _BUSY_LIMIT_US)
@@ -315,12 +320,9 @@ class ShtrihDriver(Unoffered):
                 return status
             mode = status[2] & 0x0F
         if mode in (2, 3):
-            totals = [0, 0, 0, 0]
-            for opening, type_ in TYPES_BY_OPENING.items():
-                count = (yield from talk.ask(_COUNT, 144 + opening))[1]
-                receipts += count
-                if count:
-                    totals[type_ - 1] = yield from self._shift_total(talk, opening)
+            with suppress(RegisterError):  # a register that will not tell closes its shift all the same
+                counted = yield from totals.of_shift(talk)
+                own = yield from totals.of_register(talk)
             yield from talk.ask(_Z_REPORT)
             status = yield from self._idle(talk, _REPORT_LIMIT_US)
             if isinstance(status, Refused) and status.code != "shtrih:6B":
@@ -330,17 +332,26 @@ class ShtrihDriver(Unoffered):
         found = yield from self._last_of(talk, 5)
         if found is None:
             return refusal(0x3D)
-        known = None if totals is None else (totals[0], totals[1], totals[2], totals[3])
-        return ShiftClosed(found[1], found[0], receipts, known)
+        receipts = 0 if counted is None else sum(one.count for one in counted)
+        first = 0
+        if counted is not None:
+            with suppress(LineLost):  # the report is made, whatever becomes of the line now
+                first = yield from totals.first_of_shift(talk, found.shift, found.document, receipts)
+        return closed(found, self._drive, receipts, counted, own, first)
 
-    def _shift_total(self, talk: AnyTalk, opening: int) -> Generator[Any, Any, int]:
-        """What was settled in the shift, by the payment slots this driver uses."""
-        total = 0
-        for number, high in ((193, None), (197, None), (4180, True), (4184, True), (4188, True)):
-            register = number + opening
-            values = (register & 0xFF, register >> 8) if high else (register,)
-            total += (yield from talk.ask(_MONEY, *values))[1]
-        return total
+    def _totals(self, talk: AnyTalk, paper: bool) -> Generator[Any, Any, Outcome]:
+        """The X-report. Paper first: a register that cannot print says so before anything is read."""
+        if paper:
+            status = yield from self._idle(talk, _BUSY_LIMIT_US)
+            if isinstance(status, Refused):
+                return status
+            if status[2] & 0x0F == 8:
+                yield from talk.ask(_CANCEL)
+            yield from talk.ask(_X_REPORT)
+            status = yield from self._idle(talk, _BUSY_LIMIT_US)
+            if isinstance(status, Refused):
+                return status
+        return (yield from totals.read(talk))
 
     def _idle(self, talk: AnyTalk, limit_us: int) -> Generator[Any, Any, list[Any] | Refused]:
         """The status once the register is not printing any more."""
@@ -368,7 +379,7 @@ class ShtrihDriver(Unoffered):
         status = yield from self._idle(talk, _REPORT_LIMIT_US)
         return status if isinstance(status, Refused) else (yield from task(talk))
 
-    def _last_of(self, talk: AnyTalk, form: int) -> Generator[Any, Any, tuple[int, int] | None]:
+    def _last_of(self, talk: AnyTalk, form: int) -> Generator[Any, Any, Report | None]:
         status = yield from talk.ask(_DRIVE_STATUS)
         self._drive = status[6]
         return (yield from documents.last_of(talk, form, status[7]))

@@ -35,7 +35,6 @@ __all__ = [
     "OPEN_TYPES",
     "SLOTS",
     "TAX_BYTES",
-    "TYPES_BY_OPENING",
     "Facts",
     "Unfit",
     "frames_of",
@@ -49,8 +48,6 @@ NOT_GIVEN = (1 << 40) - 1
 
 OPEN_TYPES: dict[int, int] = {1: 0, 2: 2, 3: 1, 4: 3}
 """Tag 1054 -> type of command 8Dh."""
-
-TYPES_BY_OPENING: dict[int, int] = {opening: type_ for type_, opening in OPEN_TYPES.items()}
 
 TAX_BYTES: dict[int, int] = {
     1: 0x01,
