@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.scenario import Scenario, ScenarioError, load
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from bench.progress import Progress
     from bench.result import Result
+    from bench.sizing import Sizing
 
-__all__ = ["Scenario", "ScenarioError", "load", "run"]
+__all__ = ["Scenario", "ScenarioError", "load", "run", "size"]
 
 
 def run(
@@ -48,3 +49,10 @@ def run(
 
         attach(simulation, trace, trace_registers)
     return Result.of(simulation.run(progress))
+
+
+def size(scenario: Scenario, late_share: float, **options: Any) -> Sizing:
+    """The fewest registers whose late share is at most ``late_share``; options as of `bench.sizing.size`."""
+    from bench.sizing import size
+
+    return size(scenario, late_share, **options)

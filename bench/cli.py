@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from bench import cli_size
 from bench.keep import keep, unwritable
 from bench.scenario import ScenarioError, load
 
@@ -24,6 +25,7 @@ examples:
   bench run scenarios/black_friday.toml --set farm.registers[0].count=2 --seed 7
   bench run scenarios/quiet_day.toml --json                  one JSON object for machines
   bench run scenarios/burst_of_15.toml --replications 20     intervals over 20 independent days
+  bench size scenarios/black_friday.toml --late-share 0.001  how many registers are enough?
   bench check scenarios/*.toml                               are these files right?
   bench replay runs/black_friday                             does that result come out again, to the bit?
 
@@ -122,6 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("folder", type=Path, metavar="DIR", help="a result folder")
     replay.set_defaults(command=_replay)
+
+    cli_size.add(commands)
 
     speed = commands.add_parser(
         "speed",

@@ -1,0 +1,150 @@
+"""From a scenario to the arrays of the kernel: its days once, its farm as numbers.
+
+Sizing compares farms on the same days (common random numbers). So a day's traffic and draws are made once for each
+replication; a farm, under any number of registers, only looks them up. The numbers are those of fidelity ``timed``: the same seed and
+replication give the same late receipts there, which a test holds.
+
+    >>> from bench.scenario import load
+    >>> scenario = load("scenarios/burst_of_15.toml")
+    >>> lateness(scenario, [day(scenario, 0)]).receipts
+    (15,)
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from bench import kernel
+from bench.faults import calendar, outages
+from bench.scenario import Scenario
+from bench.scenario_model import US_PER_S
+from bench.simulate import engine_config, places
+from bench.statistics import Interval, t_interval
+from bench.streams import stream
+from bench.timed import ServiceTime, service_time
+from bench.traffic import make_orders
+
+_DRAIN_US = 86_400 * US_PER_S
+"""How long after the end of the orders a queue may still be worked off, before what waits counts as late."""
+
+
+class Day(NamedTuple):
+    """The orders of one replication: arrays in the order of payment, and the kinds of receipts in the order of first coming."""
+
+    replication: int
+    traffic: kernel.Traffic
+    kinds: tuple[kernel.Kind, ...]
+    draws: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """Late receipts and all receipts of each day, under one farm."""
+
+    late: tuple[int, ...]
+    receipts: tuple[int, ...]
+
+    def share(self, level: float = 0.95) -> Interval:
+        """Late share with Student's t interval over days; the receipts of one day are not independent, days are."""
+        return t_interval(
+            [
+                late / receipts if receipts else 0.0
+                for late, receipts in zip(self.late, self.receipts, strict=True)
+            ],
+            level,
+        )
+
+    @property
+    def days_with_late(self) -> int:
+        return sum(late > 0 for late in self.late)
+
+
+def day(scenario: Scenario, replication: int, seed: int | None = None) -> Day:
+    """The traffic of one replication. Raises ScenarioError as `bench.traffic.make_orders` does."""
+    seed = scenario.seed if seed is None else seed
+    orders = make_orders(scenario, seed, replication)
+    wanted = [(o.receipt.entity, int(o.receipt.taxation), o.receipt.site) for o in orders]
+    kinds = {kind: n for n, kind in enumerate(dict.fromkeys(wanted))}
+    traffic = kernel.traffic_of(
+        np.array([o.at_us for o in orders], np.int64),
+        np.array([len(o.receipt.items) for o in orders], np.int64),
+        np.array([kinds[kind] for kind in wanted], np.int64),
+        round(scenario.shop.deadline_s * US_PER_S),
+        np.array(
+            [crc32((o.receipt.buyer.contact or o.key).encode("utf-8", "surrogatepass")) for o in orders],
+            np.uint64,
+        ),
+    )
+    return Day(replication, traffic, tuple(kinds), stream(seed, "service", replication).random(len(orders)))
+
+
+def lateness(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -> Lateness:
+    """How many receipts of each day the scenario's farm records late."""
+    farm_places = places(scenario)
+    config = engine_config(scenario, farm_places)
+    deadline_us = round(scenario.shop.deadline_s * US_PER_S)
+    end_us = scenario.duration_us + _DRAIN_US
+    names = {
+        "all": range(len(farm_places)),
+        **{place.facts.name: (n,) for n, place in enumerate(farm_places)},
+    }
+    for computer in scenario.computers():
+        names[computer] = [n for n, place in enumerate(farm_places) if place.facts.computer == computer]
+    drawn: dict[tuple[str, int, int], int] = {}
+    services: list[ServiceTime] = []
+    classes: list[int] = []
+    for place in farm_places:
+        facts = place.facts
+        key = (repr(place.register.service), facts.service_base_us, facts.service_line_us)
+        if key not in drawn:
+            drawn[key] = len(services)
+            services.append(service_time(place.register.service, key[1], key[2]))
+        classes.append(drawn[key])
+    late = []
+    for one in days:
+        farm = kernel.farm_of(
+            config,
+            one.kinds,
+            start_us=scenario.start_s * US_PER_S,
+            commit_us=round(scenario.shop.commit_ms * 1000),
+            service_class=classes,
+            outages_us=outages(
+                (f for f in calendar(scenario, seed, one.replication) if f.target in names), names
+            ),
+        )
+        lines, draws = one.traffic.lines.tolist(), one.draws.tolist()
+        service = np.array(
+            [[take(u, n) for u, n in zip(draws, lines, strict=True)] for take in services], np.int64
+        ).reshape(len(services), len(lines))
+        fates = kernel.simulate(farm, one.traffic, service, end_us)
+        late.append(int(fates.late(one.traffic, deadline_us, end_us).sum()))
+    return Lateness(tuple(late), tuple(len(one.traffic) for one in days))
+
+
+def left_out(scenario: Scenario) -> dict[str, int]:
+    """Faults of the scenario that sizing does without, by kind: accidents. Planned outages stay."""
+    return dict(Counter(fault.kind for fault in scenario.faults if fault.kind != "planned_outage"))
+
+
+def offered_load(scenario: Scenario, days: Sequence[Day]) -> float:
+    """Registers kept busy by the receipts alone, on the mean over the run (erlangs), at the farm's mean service time."""
+    farm_places = places(scenario)
+    seconds = scenario.duration_us / US_PER_S
+    total = 0.0
+    for one in days:
+        for place in farm_places:
+            take = service_time(
+                place.register.service, place.facts.service_base_us, place.facts.service_line_us
+            )
+            total += math.fsum(
+                take(u, n) for u, n in zip(one.draws.tolist(), one.traffic.lines.tolist(), strict=True)
+            )
+    return total / 1e6 / seconds / max(len(days) * len(farm_places), 1)

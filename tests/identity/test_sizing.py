@@ -1,0 +1,89 @@
+"""Sizing counts the same late receipts as the engine in fidelity ``timed``, and its answer is the fewest registers that keep the target."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench import cli
+from bench.planner import day, lateness
+from bench.sizing import size
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+PLAIN = (
+    "burst_of_15",
+    "quiet_day",
+    "z_windows_together",
+    "z_windows_staggered",
+    "two_entities",
+    "spare_register",
+)
+
+
+def calm(name: str) -> bench.Scenario:
+    return bench.load(SCENARIOS / f"{name}.toml").model_copy(update={"faults": ()})
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("replication", [0, 3])
+def test_late_receipts_are_those_of_the_engine(name: str, replication: int) -> None:
+    scenario = calm(name)
+    engine = bench.run(scenario, fidelity="timed", replication=replication).summary
+    found = lateness(scenario, [day(scenario, replication)])
+    assert (found.late, found.receipts) == ((engine["late"],), (engine["receipts"],))
+
+
+def test_a_farm_that_is_late_is_late_by_the_same_receipts() -> None:
+    """Black Friday on a farm far too small: hundreds of late receipts, not one more or less."""
+    scenario = calm("black_friday")
+    slow = scenario.model_copy(
+        update={"farm": scenario.farm.model_copy(update={"registers": scenario.farm.registers[1:2]})}
+    )
+    engine = bench.run(slow, fidelity="timed").summary
+    assert engine["late"] > 100
+    assert lateness(slow, [day(slow, 0)]).late == (engine["late"],)
+
+
+def test_the_answer_is_the_fewest_that_keep_the_target() -> None:
+    answer = size(calm("z_windows_together"), 0.0, replications=4, most=64)
+    table = answer.table.set_index("registers")
+    if answer.registers is None:
+        assert not table["enough"].any()
+    else:
+        assert table.loc[answer.registers, "enough"]
+        assert answer.registers == 1 or not table.loc[answer.registers - 1, "enough"]
+
+
+def test_the_command_answers_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code = cli.main(
+        ["size", str(SCENARIOS / "burst_of_15.toml"), "--late-share", "0.01", "--replications", "3", "--json"]
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert code == (0 if found["registers"] else 1)
+    assert found["days"] == 3 and found["assumptions"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--late-share", "1.5"], 2, "from 0 to below 1"),
+        (["--late-share", "0.1", "--replications", "1"], 2, "at least two days"),
+        (["--late-share", "0.1", "--register", "nobody"], 3, "there are:"),
+    ],
+)
+def test_wrong_questions_get_one_line(
+    arguments: list[str], code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["size", str(SCENARIOS / "quiet_day.toml"), *arguments]) == code
+    err = capsys.readouterr().err
+    assert told in err and err.count("\n") == 1
+
+
+def test_no_farm_is_an_answer() -> None:
+    """With all registers deaf for longer than the deadline at once, no number of them helps."""
+    answer = size(calm("z_windows_together"), 0.0, replications=2, most=4, template="")
+    assert answer.registers is None or answer.registers <= 4
+    assert answer.as_json()["farms"]
