@@ -15,6 +15,7 @@ from fiscal.emulators import Emulator
 from fiscal.emulators.atol import AtolRegister
 from fiscal.emulators.drive import Drive
 from fiscal.emulators.marking_service import MarkingService
+from fiscal.emulators.money_memory import MoneyMemory
 from fiscal.emulators.operator_port import DrivePort
 from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.registers.atol.driver import AtolDriver
@@ -47,6 +48,9 @@ class EmulatedRegister(Emulator, Protocol):
 
     @property
     def port(self) -> DrivePort: ...
+
+    @property
+    def money(self) -> MoneyMemory: ...
 
     def paper_out(self, now_us: int) -> None: ...
 

@@ -33,6 +33,7 @@ from fiscal.emulators.atol_session import SessionLink
 from fiscal.emulators.atol_tables import Tables
 from fiscal.emulators.drive import Drive, DriveError
 from fiscal.emulators.drive_slot import DriveSlot
+from fiscal.emulators.money_memory import MoneyMemory
 from fiscal.ffd.tlv import FfdError, byte, text
 from fiscal.registers.atol.commands import CLOSED, COMMANDS, OPEN, code_of
 from fiscal.registers.atol.layouts import LayoutError
@@ -241,6 +242,15 @@ class AtolRegister(DriveSlot):
         """Busy in a submode for so long, counted from the answer."""
         self._busy_until_us = self.now_us + self._reply_us + self._scaled(duration_us)
         self._busy_submode = submode
+
+    @property
+    def money(self) -> MoneyMemory:
+        """What it counts for itself."""
+        return self.drawer
+
+    def put_in(self, drive: Drive) -> None:
+        self.drawer.drive_taken_out(self.drive.life_counters)
+        super().put_in(drive)
 
     def drive_changed(self) -> None:
         self.receipt = None

@@ -6,13 +6,14 @@ Source: reference sheet, section 1.3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fiscal.emulators.atol_dispatch import CommandError, handles, reply
 from fiscal.emulators.atol_receipt import RECEIPT_TYPES, Sale
 from fiscal.emulators.atol_sales import taxes_of
 from fiscal.emulators.atol_service import serial_of
 from fiscal.emulators.drive_counters import Counters
+from fiscal.emulators.drive_documents import RECEIPT_FORMS, Stored, fields_of, read_sums
 from fiscal.emulators.drive_profile import HOUR_S
 from fiscal.registers.atol.layouts import KINDS
 
@@ -40,21 +41,15 @@ _INCOME = (1, -1, -1, 1)
 """What a settlement type does to the drawer."""
 
 
-class Drawer:
-    """Cash, paid in and out, and the last receipt. Survives a power cut; the shift report clears what speaks of the
-    shift."""
+_KEPT = ("sum_kop", "in_kop", "out_kop", "in_count", "out_count", "last_income_kop", "last_outcome_kop")
+_CLOSING = 5
 
-    __slots__ = (
-        "controlled",
-        "in_count",
-        "in_kop",
-        "last",
-        "last_income_kop",
-        "last_outcome_kop",
-        "out_count",
-        "out_kop",
-        "sum_kop",
-    )
+
+class Drawer:
+    """Cash, paid in and out, the last receipt, and what was counted with drives that the register had before. Survives a power cut, and
+    its process (`fiscal.emulators.money_memory`); the shift report clears what speaks of the shift."""
+
+    __slots__ = ("controlled", "earlier", "last", "unkept", *_KEPT)
 
     def __init__(self) -> None:
         self.sum_kop = 0
@@ -63,16 +58,20 @@ class Drawer:
         self.in_count = self.out_count = 0
         self.last: Sale | None = None
         self.last_income_kop = self.last_outcome_kop = 0
+        self.earlier = Counters()
+        self.unkept = False
 
     def put(self, kop: int) -> None:
         self.sum_kop += kop
         self.in_kop += kop
         self.in_count += 1
+        self.unkept = True
 
     def take(self, kop: int) -> None:
         self.sum_kop -= kop
         self.out_kop += kop
         self.out_count += 1
+        self.unkept = True
 
     def closed(self, receipt: Sale, gained_kop: int) -> None:
         """A receipt is recorded."""
@@ -86,12 +85,41 @@ class Drawer:
         self.last_income_kop = counters.total_kop(1) + counters.total_kop(4)
         self.last_outcome_kop = counters.total_kop(2) + counters.total_kop(3)
         self.in_kop = self.out_kop = self.in_count = self.out_count = 0
+        self.unkept = True
+
+    def drive_taken_out(self, counters: Counters) -> None:
+        """The totals that are never reset are the register's: a new drive begins at nothing, they do not."""
+        self.earlier.add_all(counters)
+        self.unkept = True
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything but the last receipt, ready for JSON."""
+        return {name: getattr(self, name) for name in _KEPT} | {"earlier": self.earlier.rows}
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """What `snapshot` gave."""
+        for name in _KEPT:
+            setattr(self, name, int(snapshot[name]))
+        self.earlier = Counters(snapshot["earlier"])
+
+    def replay(self, stored: Stored) -> None:
+        """A document of the drive, counted as when it was made. What the shift took is the drive's own account."""
+        if stored.form in RECEIPT_FORMS:
+            cash_kop = read_sums(fields_of(stored.tlv)).cash_kop
+            self.sum_kop += cash_kop if stored.type in (1, 4) else -cash_kop
+        elif stored.form == _CLOSING:
+            self.in_kop = self.out_kop = self.in_count = self.out_count = 0
 
 
 def _of_shift(register: Register) -> Counters:
     """The counters of the shift; a closed one has none any more."""
     drive = register.drive
     return drive.shift_counters if drive.shift_open else Counters()
+
+
+def _of_life(register: Register) -> Counters:
+    """What is never reset: this drive's account, and those of the drives before it."""
+    return register.drive.life_counters.plus(register.drawer.earlier)
 
 
 def _type(value: int) -> tuple[int, bool]:
@@ -156,14 +184,14 @@ def revenue(register: Register, rest: bytes) -> bytes:
 
 @handles(0x910D)
 def cumulative(register: Register, rest: bytes) -> bytes:
-    counters = register.drive.life_counters
+    counters = _of_life(register)
     return _money(abs(sum(sign * counters.total_kop(type_) for type_, sign in enumerate(_INCOME, 1))))
 
 
 @handles(0x9128)
 def cumulative_by_type(register: Register, rest: bytes) -> bytes:
     settlement, correction = _type(rest[0] if rest else 1)
-    return _money(register.drive.life_counters.total_kop(settlement, correction))
+    return _money(_of_life(register).total_kop(settlement, correction))
 
 
 @handles(0x9138)
@@ -171,7 +199,7 @@ def cumulative_payments(register: Register, type_: int, slot: int) -> bytes:
     settlement, correction = _type(type_)
     if not 1 <= slot <= 10:
         raise CommandError(BAD_REGISTER)
-    return _money(register.drive.life_counters.sums(settlement, correction)[slot - 1] if slot <= 5 else 0)
+    return _money(_of_life(register).sums(settlement, correction)[slot - 1] if slot <= 5 else 0)
 
 
 @handles(0x9141)

@@ -26,6 +26,7 @@ from fiscal.emulators import (  # noqa: F401  the modules fill HANDLERS
 )
 from fiscal.emulators.drive import Drive, DriveError
 from fiscal.emulators.drive_slot import DriveSlot
+from fiscal.emulators.money_memory import MoneyMemory
 from fiscal.emulators.shtrih_counters import Counters
 from fiscal.emulators.shtrih_dispatch import HANDLERS, CommandError
 from fiscal.emulators.shtrih_receipt import OpenReceipt
@@ -283,6 +284,11 @@ class ShtrihRegister(DriveSlot):
         self._busy_until_us = self.now_us + self._halted_us
         self._halted_us = None
         return True
+
+    @property
+    def money(self) -> MoneyMemory:
+        """What it counts for itself."""
+        return self.counters
 
     def drive_changed(self) -> None:
         self.receipt = self.correction = self.output = None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fiscal.emulators.drive import Confirmation, Drive, Stored
 from fiscal.emulators.drive_marking import Notice
+from fiscal.emulators.money_memory import MoneyMemory
 
 APPLICATION_ID = 0x46354E44
 SNAPSHOT_EVERY = 2000
@@ -46,6 +47,8 @@ class DriveFile:
             raise
         self._drive: Drive | None = None
         self._since_snapshot = 0
+        self._money: MoneyMemory | None = None
+        self._counted = 0  # the document up to which the register's counters are kept
         self._notices: list[Notice] = []  # made by the document that is being recorded
 
     def _open(self) -> None:
@@ -69,6 +72,7 @@ class DriveFile:
             "CREATE TABLE IF NOT EXISTS notices (number INTEGER PRIMARY KEY, document INTEGER, time_s INTEGER, tlv BLOB,"
             " confirmed INTEGER DEFAULT 0)"
         )
+        run("CREATE TABLE IF NOT EXISTS register (id INTEGER PRIMARY KEY, document INTEGER, json TEXT)")
         run("COMMIT")
 
     def load(self) -> Drive | None:
@@ -129,7 +133,42 @@ class DriveFile:
         self._connection.execute("INSERT OR REPLACE INTO snapshot VALUES (1, ?)", (text,))
         self._since_snapshot = 0
 
+    def keep_money(self, money: MoneyMemory) -> None:
+        """The counters of the register this drive is in: as they were, and kept from now on. After `load` or `keep`."""
+        assert self._drive is not None
+        try:
+            row = self._connection.execute("SELECT document, json FROM register").fetchone()
+            counted = 0
+            if row is not None:
+                counted = row[0]
+                money.restore(json.loads(row[1]))
+            for number in range(counted + 1, self._drive.last_document + 1):
+                money.replay(self._drive.find(number))
+        except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+            raise DriveFileError(f"drive {self.path}: the register's counters are damaged: {error}") from None
+        self._money = money
+        self._save_money()
+
+    def note_money(self) -> None:
+        """Between two commands: write down what no document tells of, and now and then the rest."""
+        money, drive = self._money, self._drive
+        if money is None or drive is None:
+            return
+        if money.unkept or drive.last_document - self._counted >= SNAPSHOT_EVERY:
+            self._save_money()
+
+    def _save_money(self) -> None:
+        assert self._money is not None
+        assert self._drive is not None
+        counted = self._drive.last_document
+        text = json.dumps(self._money.snapshot())
+        self._connection.execute("INSERT OR REPLACE INTO register VALUES (1, ?, ?)", (counted, text))
+        self._counted = counted
+        self._money.unkept = False
+
     def close(self) -> None:
+        if self._money is not None:
+            self._save_money()
         if self._drive is not None:
             self._drive.on_record = self._drive.on_confirm = None
             self._drive.marks.on_notice = self._drive.marks.on_ticket = None

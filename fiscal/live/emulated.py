@@ -142,7 +142,7 @@ class EmulatedRegister:
     """Runs an emulator behind an endpoint, in a thread of its own. The emulator's clock starts at 0 with this object.
 
     ``settle`` is called about once a second with the emulator's clock: what a register does beside answering, such as sending its
-    documents to the operator.
+    documents to the operator. ``keep`` is called when the register has done something, before its answer leaves.
     """
 
     def __init__(
@@ -153,6 +153,7 @@ class EmulatedRegister:
         name: str = "",
         settle: Callable[[int], None] | None = None,
         trace: Trace | None = None,
+        keep: Callable[[], None] | None = None,
     ) -> None:
         self.emulator = emulator
         self.endpoint = endpoint
@@ -161,6 +162,7 @@ class EmulatedRegister:
         self._on_close = on_close
         self._settle = settle
         self._trace = trace
+        self._keep = keep
         self._start = time.monotonic()
         self._outgoing: list[tuple[int, int, bytes]] = []
         self._count = 0
@@ -202,6 +204,8 @@ class EmulatedRegister:
         return int((time.monotonic() - self._start) * 1e6)
 
     def _put(self, output: Output) -> None:
+        if self._keep is not None:
+            self._keep()
         for at_us, data in output:
             self._count += 1
             heapq.heappush(self._outgoing, (at_us, self._count, data))

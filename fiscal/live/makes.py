@@ -78,6 +78,8 @@ def emulate(
         drive = _new_drive(about, file)
     emulator = MAKES[make].register(faster(device(device_name), speed), drive, clock.wall_s(), about.setup)
     emulator.marking = marking
+    if file is not None:
+        file.keep_money(emulator.money)
     operator = _Operator(emulator, about.name, ofd, relayed)
 
     def close() -> None:
@@ -92,6 +94,7 @@ def emulate(
         about.name,
         settle=operator.settle,
         trace=trace,
+        keep=file.note_money if file is not None else None,
     )
     operator.nudge = running.nudge
     return running
