@@ -63,6 +63,7 @@ _CHECKS: dict[str, tuple[str, tuple[str, ...], Callable[[float], str], str]] = {
     "queue_max": ("longest queue", ("queue_max",), _count, "at most"),
     "in_doubt_max": ("still in doubt", ("in_doubt",), _count, "at most"),
     "refused_max": ("receipts refused", ("refused",), _count, "at most"),
+    "refused_min": ("receipts refused", ("refused",), _count, "at least"),
     "receipts_min": ("receipts", ("receipts",), _count, "at least"),
 }
 _HOLDS: dict[str, Callable[[float, float], bool]] = {

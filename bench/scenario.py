@@ -72,6 +72,9 @@ class Expect(Table):
         default=None, description="receipts still in doubt at the end, at most"
     )
     refused_max: Count | None = Field(default=None, description="receipts set aside, at most")
+    refused_min: Count | None = Field(
+        default=None, description="at least: for scenarios that show what must not be sold"
+    )
     receipts_min: Count | None = Field(default=None, description="receipts submitted, at least")
     confirmed_share_min: Share | None = Field(
         default=None,

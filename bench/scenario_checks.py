@@ -15,6 +15,7 @@ from bench.scenario_faults import REACH, EngineCrash, GarbledBytes
 from bench.scenario_model import US_PER_DAY, day_time_us
 from fiscal.devices import load
 from fiscal.makes import MAKES
+from fiscal.marking import MOST_CODES
 
 if TYPE_CHECKING:
     from bench.scenario import Scenario
@@ -48,6 +49,11 @@ def _shop(scenario: Scenario) -> Iterator[Mistake]:
                 )
     if not sum(entity.order_share for entity in shop.entities) > 0:
         yield "shop.entities[0].order_share", "no entity gets orders; give one a share above 0"
+    if shop.goods.marked_share and shop.max_lines_per_receipt > MOST_CODES:
+        yield (
+            "shop.max_lines_per_receipt",
+            f"a drive checks {MOST_CODES} marking codes a receipt; give {MOST_CODES} or less, or no shop.goods.marked_share",
+        )
     paid = shop.payment
     total = paid.cashless + paid.cash + paid.mixed
     if abs(total - 1) > 1e-9:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from bench.scenario_model import Clock, Count, Flag, Listed, Name, Number, Seconds, Share, Table, Text
+from fiscal.registers.marking import REFUSE_BAD, Policy
 
 TaxationName = Literal[
     "general",
@@ -54,6 +55,24 @@ class PaymentShares(Table):
     )
 
 
+class Goods(Table):
+    """Goods that receipts say more of: marked pieces with a code each, and goods sold for a supplier."""
+
+    marked_share: Share = Field(
+        default=0.0,
+        description="share of lines (of up to 6 pieces) that are marked goods: each piece becomes a line with its code",
+    )
+    sold_before_share: Share = Field(
+        default=0.0, description="share of marked lines with a piece that the marking service knows as sold"
+    )
+    agent_share: Share = Field(default=0.0, description="share of lines sold on commission for a supplier")
+    policy: Policy = Field(
+        default=REFUSE_BAD,
+        description="refuse_bad: goods that the marking service refuses are not sold; refuse_unchecked: only goods that it approved are; "
+        "sell_all: all are, and the receipt says what was found",
+    )
+
+
 class Shop(Table):
     """The shop: who sells, under which rules."""
 
@@ -80,6 +99,7 @@ class Shop(Table):
         default="standard", description='VAT of the goods; "standard" follows the date (22 % from 2026)'
     )
     payment: PaymentShares = Field(default=PaymentShares(), description="how orders are paid")
+    goods: Goods = Field(default=Goods(), description="marked goods, and goods sold for others")
     electronic: Flag = Field(
         default=True, description="receipts go to the buyer's e-mail only; nothing is printed"
     )

@@ -142,6 +142,12 @@ class OperatorUnpaid(_Lasting):
     kind: Literal["operator_unpaid"]
 
 
+class MarkingSilent(_Lasting):
+    """The service that knows marked goods does not answer: what is sold meanwhile is told to it later."""
+
+    kind: Literal["marking_silent"]
+
+
 class DiskFull(_Lasting):
     """The journal cannot grow: commits fail, nothing more is accepted, nothing accepted is lost."""
 
@@ -178,6 +184,7 @@ FaultSpec = Annotated[
     | OperatorUnreachable
     | OperatorUnpaid
     | InternetLost
+    | MarkingSilent
     | DiskFull
     | PlannedOutage
     | DriveReplacement,
@@ -197,6 +204,7 @@ FaultKind = Literal[
     "operator_unreachable",
     "operator_unpaid",
     "internet_lost",
+    "marking_silent",
     "disk_full",
     "planned_outage",
     "drive_replacement",
@@ -216,6 +224,7 @@ REACH: dict[str, tuple[str, ...]] = {
     "operator_unreachable": (),
     "operator_unpaid": (),
     "internet_lost": ("register", "computer"),
+    "marking_silent": (),
     "disk_full": (),
     "planned_outage": ("register",),
     "drive_replacement": ("register",),

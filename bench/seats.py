@@ -16,6 +16,7 @@ from fiscal.devices import Device
 from fiscal.emulators.drive import Drive
 from fiscal.emulators.drive_profile import PROFILES, Phase
 from fiscal.emulators.drive_registration import Mode, Registration
+from fiscal.emulators.marking_service import MarkingService
 from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_queue import OperatorQueues
 from fiscal.engine import events
@@ -24,6 +25,7 @@ from fiscal.makes import MAKES, Setup
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat
 from fiscal.registers import tasks
 from fiscal.registers.conversation import Settings
+from fiscal.registers.marking import REFUSE_BAD, Policy
 
 
 def registered_drive(
@@ -57,6 +59,8 @@ class WireSeat:
         relayed: bool = False,
         barriers: Iterable[int] = (),
         noise: np.random.Generator | None = None,
+        marking: MarkingService | None = None,
+        policy: Policy = REFUSE_BAD,
     ) -> None:
         self.name = name
         self.drive = drive
@@ -64,7 +68,7 @@ class WireSeat:
         self.make = device.make
         make = MAKES[device.make]
         self.protocol = protocol or make.protocols[0]
-        setup = Setup(ffd, place, not electronic, True, self.protocol)
+        setup = Setup(ffd, place, not electronic, True, self.protocol, policy)
         self.register = make.register(device, drive, start_s, setup)
         self.line = VirtualLine(env, self.register, baud_bps, latency_us, barriers)
         self.line.noise_draws = noise
@@ -73,12 +77,14 @@ class WireSeat:
         self._env = env
         self._start_s = start_s
         self._operator = operator
+        self.register.marking = marking
         self.register.relayed = relayed
         if not relayed:
             self.register.port_of = lambda drive: operator.port(drive, name)
         self._unpowered = 0
         self._unplugged = 0
         self._paperless = 0
+        self._networkless = 0
         self._act: dict[str, Callable[[Fault, bool], bool]] = {
             "power_cut": self._power,
             "cable_pulled": self._cable,
@@ -89,7 +95,7 @@ class WireSeat:
             "register_slow": self._slow,
             "clock_jump": self._clock,
             "drive_replacement": lambda fault, begins: begins,  # the world asks the engine, and then a person
-            "internet_lost": lambda fault, begins: True,  # the queue to the operator knows its outages
+            "internet_lost": self._offline,
         }
 
     def perform(self, task: events.Task, done: Callable[[Outcome | None], None]) -> None:
@@ -106,6 +112,8 @@ class WireSeat:
         self.line.catch_up(now_us)
         if not self.register.relayed:
             self._operator.settle(self.drive, int(self.register.clock_offset_s), now_us, self.name)
+        if self.drive.marks.notices:
+            self.register.send_notices(self._start_s + now_us // 1_000_000)
 
     def change_drive(self) -> bool:
         """A person puts a new drive of the same kind in. ``False``: not now, the register is being talked to."""
@@ -124,9 +132,9 @@ class WireSeat:
         return True
 
     def sent(self, now_us: int) -> bool:
-        """Whether the operator has confirmed everything."""
+        """Whether the operator has confirmed everything, and the marking service as well."""
         self.settle(now_us)
-        return not self.drive.unsent.count
+        return not (self.drive.unsent.count or self.drive.marks.notices)
 
     def fault(self, fault: Fault, begins: bool) -> bool:
         self.line.catch_up(int(self._env.now))
@@ -157,6 +165,11 @@ class WireSeat:
     def _hang(self, fault: Fault, begins: bool) -> bool:
         if begins:
             self.line.frozen_until_us = max(self.line.frozen_until_us, fault.until_us)
+        return True
+
+    def _offline(self, fault: Fault, begins: bool) -> bool:
+        self._networkless += 1 if begins else -1
+        self.register.offline = self._networkless > 0  # the queue to the operator knows its outages
         return True
 
     def _lose(self, fault: Fault, begins: bool) -> bool:

@@ -20,12 +20,13 @@ from bench.scenario_farm import Register
 from bench.scenario_model import US_PER_DAY, day_time_us
 from bench.seats import WireSeat, registered_drive, wire_service_us
 from bench.shop import Request
+from bench.special_goods import Piece, against_service, pieces, service_for
 from bench.streams import stream
 from bench.timed import TimedSeat, service_time
 from bench.traffic import make_orders
 from bench.world import World
 from fiscal import devices
-from fiscal.emulators.drive_registration import Mode, Registration
+from fiscal.emulators.drive_registration import Mode, Registration, Usage
 from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_profile import OperatorProfile, Outage
 from fiscal.emulators.operator_queue import OperatorQueues, Windows
@@ -107,6 +108,7 @@ def places(scenario: Scenario) -> list[Place]:
             ffd=ffd,
             register_serial=f"{number:016d}",
             register_version="1.0",
+            usage=int(Usage.MARKED_GOODS) if scenario.shop.goods.marked_share and ffd >= FFD["1.2"] else 0,
         )
         found.append(Place(register, device, facts, registration))
     return found
@@ -162,6 +164,7 @@ class Simulation:
             computer: tuple(i for i, place in enumerate(self.farm) if place.register.computer == computer)
             for computer in scenario.computers()
         }
+        self.marking = service_for(request.receipt for request in self.requests)
         self.operator_lines: dict[int, OperatorLine] = {}
         self.networks: dict[str, Windows] = {}
         self.seats: list[WireSeat] | list[TimedSeat]
@@ -180,6 +183,7 @@ class Simulation:
             scenario.start_s,
             round(scenario.shop.commit_ms * 1000),
         )
+        self.world.marking = self.marking
         self.world.facts.networks = dict(enumerate(self.networks.values()))
         for register, line in self.operator_lines.items():
             self.world.carry_through(register, line)
@@ -210,7 +214,12 @@ class Simulation:
         seats = []
         for number, place in enumerate(self.farm, start=1):
             mine = (place.register.name, place.register.computer, "all")
-            barriers = [t for f in self.faults if f.target in mine for t in (f.at_us, f.until_us)]
+            barriers = [
+                t
+                for f in self.faults
+                if f.target in mine or f.kind == "marking_silent"
+                for t in (f.at_us, f.until_us)
+            ]
             seats.append(
                 WireSeat(
                     self.env,
@@ -234,6 +243,8 @@ class Simulation:
                     relayed=place.facts.relay,
                     barriers=barriers,
                     noise=stream(self.seed, f"noise {place.register.name}", replication),
+                    marking=None if place.facts.relay else self.marking,
+                    policy=scenario.shop.goods.policy,
                 )
             )
         return seats
@@ -309,6 +320,13 @@ class Simulation:
             found[key] = sent, confirmed
         return found
 
+    def pieces(self) -> list[Piece]:
+        """The marked pieces that were sold or came back, as the drives hold them: register by register, in order."""
+        drives = [
+            (s.name, d) for s in self.seats if isinstance(s, WireSeat) for d in (*s.old_drives, s.drive)
+        ]
+        return [piece for name, drive in drives for piece in pieces(name, drive)]
+
     def live(self, progress: Progress | None = None) -> None:
         """Let time pass until the orders have come and the queues are empty (or the scenario's patience is over)."""
         gc.freeze()  # what was built stays for the whole run: the collector need not look at it again and again
@@ -346,6 +364,8 @@ class Simulation:
                     documents += found
                     numbering += problems
                     operator += against_operator(seat.name, drive, self.operator.store, 1 if nth else 2)
+                    if seat.register.marking is not None:
+                        operator += against_service(seat.name, drive, self.marking)
             else:
                 documents += [
                     Document(seat.name, number, mark(key), type_, total_kop, shift, seat.name)

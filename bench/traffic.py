@@ -35,7 +35,9 @@ from bench.scenario_arrivals import (
 from bench.scenario_errors import ScenarioError
 from bench.scenario_farm import Entity
 from bench.scenario_model import US_PER_DAY, US_PER_S
+from bench.special_goods import Dresser
 from bench.streams import stream
+from fiscal.makes import FFD
 from fiscal.money import line_sum_kop
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat
 from fiscal.splitting import part_keys, split
@@ -73,7 +75,7 @@ def make_orders(scenario: Scenario, seed: int | None = None, replication: int = 
     Raises ScenarioError for an order file that cannot be used.
     """
     seed = scenario.seed if seed is None else seed
-    till = _Till(scenario)
+    till = _Till(scenario, Dresser(scenario.shop.goods, FFD[scenario.shop.ffd], seed, replication))
     arrivals = scenario.arrivals
     if isinstance(arrivals, TraceArrivals):
         source = _trace_orders(scenario, arrivals, seed, replication, till)
@@ -104,8 +106,9 @@ def left_out(scenario: Scenario) -> LeftOut:
 class _Till:
     """Makes receipts: who sells, under which tax, paid how. The choices come in as draws between 0 and 1."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, dresser: Dresser) -> None:
         shop = scenario.shop
+        self.dresser = dresser
         self.entities = [entity for entity in shop.entities if entity.order_share > 0]
         shares = np.array([entity.order_share for entity in self.entities])
         self.entity_bounds = (np.cumsum(shares) / shares.sum()).tolist()
@@ -141,7 +144,7 @@ class _Till:
     ) -> Iterator[TimedOrder]:
         """One order as its receipt, or as several when it is too long for one."""
         entity = self.entity(draws[_ENTITY])
-        items = make(self.vat(entity, at_us))
+        items = self.dresser.dress(key, make(self.vat(entity, at_us)))
         if not items:
             return
         taxations, sites = self.taxations[entity.name], self.sites[entity.name]

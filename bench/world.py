@@ -19,6 +19,7 @@ from bench.faults import Fault, outages
 from bench.log import EventLog
 from bench.operator_line import OperatorLine
 from bench.shop import RETRY_US, Request, Shop
+from fiscal.emulators.marking_service import MarkingService
 from fiscal.engine import events
 from fiscal.engine.config import EngineConfig
 from fiscal.engine.engine import Engine
@@ -68,6 +69,7 @@ class World:
         self.log = EventLog()
         self.shop = Shop()
         self.journal = MemoryJournal()
+        self.marking = MarkingService()
         self.fired: Counter[str] = Counter()
         self._config = config
         self._seats = seats
@@ -344,6 +346,9 @@ class World:
             self._disk_full = begins
             self._note(fault, -1, begins)
         elif fault.kind in ("operator_unreachable", "operator_unpaid"):
+            self._happened(fault, begins)
+        elif fault.kind == "marking_silent":
+            self.marking.silent = begins
             self._happened(fault, begins)
         elif fault.kind == "drive_replacement":
             for index in self._places[fault.target]:

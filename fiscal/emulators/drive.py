@@ -121,8 +121,11 @@ class Drive(DriveMemory):
 
     def close(self, now_s: int, extra: bytes = b"") -> Stored:
         """The report on the closing of the drive, form 6, with the shift closed: the end of the fiscal mode.
-        Phase 7 until the operator has confirmed everything, then 15."""
+        Phase 7 until the operator has confirmed everything, then 15. Not while notifications of marked goods wait (02, *assumed*): a drive
+        that is taken out cannot tell them any more."""
         rule = BY_KIND[CurrentDocument.DRIVE_CLOSING]
+        if self.marks.notices:
+            raise DriveError(Refusal.WRONG_STATE)
         time_s = self._check(rule, now_s)
         return self._report(rule, time_s, self.shift, close_drive_fields(self, self._registered), extra)
 

@@ -327,3 +327,17 @@ def test_any_answer_and_any_document(data: bytes, at: int, value: int) -> None:
     marks.answer(data)
     with pytest.raises(DriveError):
         marks.ticket(data)
+
+
+def test_a_drive_is_not_closed_while_notifications_wait() -> None:
+    register = make_register(4)
+    line = Line(register)
+    line.run(make_driver(ffd=4).fiscalize(receipt(CODES[0]), MARK))
+    line.run(make_driver(ffd=4).close_shift())
+    drive = register.drive
+    now_s = drive.last_time_s
+    with refused(0x02):
+        drive.close(now_s)
+    register.marking = MarkingService()
+    register.send_notices(now_s)
+    assert drive.close(now_s).form == 6
