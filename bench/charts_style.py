@@ -47,6 +47,7 @@ LOOK: dict[str, tuple[str, str]] = {
     "disk_full": (GREEN, "xxxx"),
     "clock_jump": (SKY, "----"),
     "operator_unreachable": (SKY, "\\\\\\\\"),
+    "marking_silent": (ORANGE, "xxxx"),
     "register_down": (VERMILION, ""),
     "not_accepted": (GREY, "////"),
     "printing": (GREEN, ""),

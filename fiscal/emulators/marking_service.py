@@ -79,6 +79,8 @@ class MarkingService:
         self.requests = 0
         self.notices: dict[tuple[str, int], bytes] = {}
         """Notifications taken, by drive and number."""
+        self.taken_s: dict[tuple[str, int], int] = {}
+        """... and when."""
 
     def introduce(self, code: str, state: State = State.CIRCULATES) -> None:
         """Goods with this code are known from now on. Raises `BadCode`."""
@@ -156,6 +158,7 @@ class MarkingService:
         )
         if well and key not in self.notices:
             self.notices[key] = document
+            self.taken_s[key] = now_s
             for each in goods:
                 self._move(each, key)
         return _document(

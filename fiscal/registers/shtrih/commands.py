@@ -358,7 +358,7 @@ _ROWS: Iterable[Command] = (
     _c(
         0xFF61,
         "check marking code",
-        "planned:u8 mode:u8 length:u8 size:u8 code:rest",
+        "planned:u8 processing:u8 length:u8 size:u8 code:rest",
         "local:u8 reason:u8 kind:u8 extra:rest",
         again=True,
         timeout_s=40,
