@@ -133,6 +133,7 @@ NUMBERS = (
     "ten",
     "eleven",
     "twelve",
+    "thirteen",
 )
 
 
