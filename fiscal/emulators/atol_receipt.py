@@ -38,7 +38,17 @@ def type_of(settlement: int, correction: bool) -> int:
 class Sale(OpenReceipt):
     """What has been entered since the receipt was opened. ``type`` is tag 1054, ``kind`` the register's own type."""
 
-    __slots__ = ("change_kop", "item_tags", "kind", "paid", "position", "quiet", "taxation", "taxes")
+    __slots__ = (
+        "change_kop",
+        "item_code",
+        "item_tags",
+        "kind",
+        "paid",
+        "position",
+        "quiet",
+        "taxation",
+        "taxes",
+    )
 
     def __init__(self, kind: int, quiet: bool) -> None:
         type_, correction = RECEIPT_TYPES[kind]
@@ -51,6 +61,7 @@ class Sale(OpenReceipt):
         self.taxes: dict[int, int] = {}  # given for the whole receipt, by code of tag 1199
         self.position = False  # a position was begun
         self.item_tags: list[bytes] = []
+        self.item_code = b""  # the marking code of the position in work
 
     @property
     def paid_kop(self) -> int:

@@ -155,6 +155,7 @@ def begin_position(register: Register, data: bytes) -> bytes:
         raise CommandError(EXTENDED, BEGUN)
     receipt.position = True
     receipt.item_tags = []
+    receipt.item_code = b""
     return b""
 
 
@@ -190,8 +191,8 @@ def end_position(
         raise CommandError(EXTENDED, BAD_METHOD)
     line = Line(name, price_kop, quantity_e3 * 1000, sum_kop, tax, method or 4, subject or 1, section)
     line.tags = b"".join(receipt.item_tags)
-    if not flags & TEST:
-        atol_marking.bind(register, line, receipt.type)
+    if receipt.item_code and not flags & TEST:
+        atol_marking.bind(register, receipt, line)
     _register(register, receipt, line, flags)
     receipt.position = False
     receipt.item_tags = []

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import compress, zip_longest
 from typing import Final, cast
 
 from fiscal.ffd.cp866 import encode_text
@@ -282,8 +282,9 @@ def receipt_body(
         parts.append(_buyer_identity(buyer.name, buyer.inn, ffd))
     if any(item.agent is not None for item in receipt.items):
         parts.append(common_agent([item.agent for item in receipt.items], ffd))
-    if results:
-        parts.append(verdict_field(results))
+    if results and ffd >= FFD_12:
+        marked = [item.mark is not None for item in receipt.items]
+        parts.append(verdict_field(compress(results, marked)))
     parts.append(identity_fields(mark, "" if correction is None else correction.sign))
     parts.append(_standing(facts, receipt, ffd, receipt.internet and on >= INTERNET_SIGN_SINCE))
     return b"".join(parts)

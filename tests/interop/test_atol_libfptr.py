@@ -8,6 +8,7 @@ which this file is when it is started as a program; tasks and results travel as 
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import hashlib
 import itertools
@@ -69,8 +70,12 @@ from atol_line import make_register  # noqa: E402
 from fiscal.emulators.atol import AtolRegister  # noqa: E402
 from fiscal.emulators.drive import Drive  # noqa: E402
 from fiscal.emulators.drive_profile import Phase  # noqa: E402
+from fiscal.emulators.marking_service import MarkingService  # noqa: E402
+from fiscal.ffd.goods_fields import agent_fields  # noqa: E402
 from fiscal.ffd.tlv import decode_text, walk  # noqa: E402
 from fiscal.live.emulated import EmulatedRegister, TcpEndpoint  # noqa: E402
+from fiscal.marking import parse  # noqa: E402
+from fiscal.receipt import Agent  # noqa: E402
 
 SPEED = 0.01
 """The register does its work a hundred times faster than its profile says."""
@@ -353,6 +358,76 @@ def test_receipts_and_corrections_of_ffd_12(vendor_12: Host) -> None:
         stored = drive.find(drive.last_document)
         assert (stored.form, stored.type, stored.total_kop) == (31, settlement, 20_100)
         assert 1059 in fields(vendor_12, stored.document)
+
+
+AGENT = {
+    "agentInfo": {"agents": ["commissionAgent"]},
+    "supplierInfo": {"phones": ["+79001234567"], "name": "ООО Продавец", "vatin": "7707083893"},
+}
+BANK = {
+    "agentInfo": {
+        "agents": ["bankPayingAgent"],
+        "payingAgent": {"operation": "перевод", "phones": ["+79001234567"]},
+        "moneyTransferOperator": {
+            "phones": ["+78002000000"],
+            "name": "ООО Перевод",
+            "address": "Москва",
+            "vatin": "7830002293",
+        },
+    },
+    "supplierInfo": {"vatin": "7707083893"},
+}
+MARKED = "01046006531059902152CUnq\x1d93Gk30"
+
+
+def lines(host: Host) -> list[dict[int, bytes]]:
+    tlv = host.register.drive.find(host.register.drive.last_document).tlv
+    return [dict(walk(value)) for tag, value in walk(tlv[4:]) if tag == 1059]
+
+
+def based(code: bytes) -> str:
+    return base64.b64encode(code).decode()
+
+
+def test_agents_and_codes_of_the_old_format_as_the_driver_writes_them(vendor: Host) -> None:
+    product = parse(MARKED).product_105
+    code = {"nomenclatureCode": based(product)}
+    whole = {"markingCode": {"type": "other", "mark": based(MARKED.encode())}}
+    vendor.done("openShift", operator=CASHIER)
+    vendor.done("sell", **receipt({**goods(), **AGENT, **code}, {**goods(), **BANK, **whole}))
+    first, second = lines(vendor)
+    assert (first[1222], first[1226], first[1162]) == (b"\x20", b"7707083893  ", product)
+    assert {tag: decode_text(value) for tag, value in walk(first[1224])} == {
+        1225: "ООО Продавец",
+        1171: "+79001234567",
+    }
+    assert (second[1222], second[1162]) == (b"\x01", product), "the register makes the same of the whole code"
+    own = Agent(
+        1,
+        "7707083893",
+        operation="перевод",
+        phones=("+79001234567",),
+        operator_phones=("+78002000000",),
+        operator_name="ООО Перевод",
+        operator_address="Москва",
+        operator_inn="7830002293",
+    )
+    ours = dict(walk(agent_fields(own)))
+    assert sorted(walk(second[1223])) == sorted(walk(ours[1223])), (
+        "the driver's fields are ours, in another order"
+    )
+
+
+def test_a_whole_code_on_a_register_of_ffd_12(vendor_12: Host) -> None:
+    service = vendor_12.register.marking = MarkingService()
+    service.introduce(MARKED)
+    vendor_12.done("openShift", operator=CASHIER)
+    whole = {"markingCode": {"type": "other", "mark": based(MARKED.encode())}}
+    vendor_12.done("sell", **receipt({**goods(), **whole}))
+    (line,) = lines(vendor_12)
+    assert walk(line[1163]) == [(1305, b"01046006531059902152CUnq")]
+    assert line[2106] == b"\x0c", "the drive cannot check four characters, the service approved"
+    assert len(vendor_12.register.drive.marks.notices) == 1
 
 
 def test_what_the_register_refuses_arrives_as_the_drivers_own_errors(vendor: Host) -> None:

@@ -11,6 +11,8 @@ import pytest
 import shtrih_line
 from shtrih_line import MARK, SITE, START_S, Line, make_receipt
 
+from fiscal.emulators.atol_dispatch import HANDLERS as atol_handlers  # noqa: N811
+from fiscal.emulators.atol_dispatch import CommandError as AtolError
 from fiscal.emulators.marking_keys import issue
 from fiscal.emulators.marking_service import MarkingService, State
 from fiscal.engine.outcomes import Attempt, Blame, Found, Recorded, Refused
@@ -342,3 +344,32 @@ def test_the_line_lost_anywhere_leaves_one_document_or_none(make: str) -> None:
 def test_the_place_is_not_repeated(make: str) -> None:
     register, line = shop(make)
     assert document(register, sell(line, marked(CODES[0]))).get(1187) == SITE
+
+
+@pytest.mark.parametrize(
+    ("ffd", "data", "code", "extended"),
+    [
+        (2, b"", 0xEE, 0x0207),
+        (2, b"{}", 0xEE, 0x0106),
+        (FFD_12, b"", 0xEE, 0x0207),
+        (FFD_12, b"\x08\x00", 0x14, 0),
+    ],
+)
+def test_what_an_atol_register_refuses_for_a_position(
+    ffd: int, data: bytes, code: int, extended: int
+) -> None:
+    """A code without a position, an empty one, and, in the old format, one that is none."""
+    register, line = shop("atol", ffd=ffd)
+    line.run(driver(line).open_shift())
+    service, begin, end = atol_handlers[0xEF], atol_handlers[0xEA], atol_handlers[0xEB]
+    with pytest.raises(AtolError) as caught:
+        if data:
+            atol_handlers[0x92](register, 0, 1)
+            begin(register, b"\0\1\0")
+            if ffd == FFD_12:
+                service(register, data)
+            service(register, b"\x08\x00" + data)
+            end(register, 0, 100, 1000, 100, 6, 0, 1, 1, 4, 0, 0, b"\0\0", "x")
+        else:
+            service(register, b"\x08\x00" + CODES[0].encode())
+    assert (caught.value.code, caught.value.extended) == (code, extended)

@@ -1,9 +1,10 @@
-"""Marking codes on an ATOL register: checked and kept after the receipt was opened, bound to their positions by an attribute.
+"""Marking codes on an ATOL register: checked and kept after the receipt was opened, given to their positions one by one.
 
-What the vendor's driver sends for marked goods was never published byte by byte. These commands are *assumed*: the drive's own
-commands for marking (B1h, B2h, B7h), passed through like all of the drive's (A4h), carrying what they carry on registers of the
-other make; and the whole code (tag 2000) as an attribute of the position, which the register turns into what the format wants.
-Source: reference sheets ``atol.md`` sections 1.3 and 2.2 (imcParams), ``shtrih.md`` section 2.7.
+How a position gets its code is known: between "begin position" and "end position" the vendor's driver (10.8) sends EF 08 00 and the
+whole code, with separators. How codes are checked before (FFD 1.2) was never published byte by byte, and that driver cannot do it.
+These commands are *assumed*: the drive's own for marking (B1h, B2h, B7h), passed through like all of the drive's (A4h), carrying
+what they carry on registers of the other make. Source: seen from the driver; reference sheets ``atol.md`` sections 1.3 and 2.2
+(imcParams), ``shtrih.md`` section 2.7.
 """
 
 from __future__ import annotations
@@ -12,23 +13,23 @@ from collections.abc import Generator
 from typing import Any
 
 from fiscal.engine.outcomes import Refused
-from fiscal.ffd.tlv import raw
 from fiscal.marking import Mark, planned_status
 from fiscal.receipt import Receipt
-from fiscal.registers.atol.commands import COMMANDS
-from fiscal.registers.atol.talk import Talk
+from fiscal.registers.atol.commands import COMMANDS, Command
+from fiscal.registers.atol.talk import Talk, request
 from fiscal.registers.atol.talk_v2 import SessionTalk
 from fiscal.registers.marking import MODE, Check, Policy, checked_lines, measured, refusal
 
-__all__ = ["bound", "check_all"]
+__all__ = ["check_all", "given"]
 
+_GIVE = COMMANDS[0xEF]
 _CHECK = COMMANDS[0xA4B1]
 _KEEP = COMMANDS[0xA4B2]
 
 
-def bound(mark: Mark) -> bytes:
-    """The attribute that binds a code to the position in work: tag 2000."""
-    return raw(2000, mark.code.encode("ascii"))
+def given(mark: Mark) -> tuple[Command, bytes]:
+    """The request that gives the position in work its code."""
+    return _GIVE, request(_GIVE, b"\x08\x00" + mark.code.encode("ascii"))
 
 
 def check_all(

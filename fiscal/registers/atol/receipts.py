@@ -158,11 +158,14 @@ def _attributes(receipt: Receipt, mark: str, facts: Facts) -> Requests:
 def _line_attributes(item: Item, ffd: int) -> Requests:
     """What the command of a position has no room for."""
     fields = byte(2108, item.unit) if item.unit and ffd >= FFD_12 else b""
-    if item.mark is not None:
-        fields += mark_fields(item.mark, ffd) if ffd < FFD_12 else marking.bound(item.mark)
+    if item.mark is not None and ffd < FFD_12:
+        fields += mark_fields(item.mark, ffd)
     if item.agent is not None:
         fields += agent_fields(item.agent)
-    return [_attribute(stlv(tag, value)) for tag, value in walk(fields)] if fields else []
+    made = [_attribute(stlv(tag, value)) for tag, value in walk(fields)] if fields else []
+    if item.mark is not None and ffd >= FFD_12:
+        made.append(marking.given(item.mark))
+    return made
 
 
 @lru_cache(maxsize=4096)
