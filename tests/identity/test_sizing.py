@@ -10,7 +10,8 @@ import pytest
 import bench
 from bench import cli
 from bench.planner import day, lateness
-from bench.sizing import size
+from bench.sizing import size, with_count
+from bench.statistics import t_interval
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 PLAIN = (
@@ -48,13 +49,16 @@ def test_a_farm_that_is_late_is_late_by_the_same_receipts() -> None:
 
 
 def test_the_answer_is_the_fewest_that_keep_the_target() -> None:
-    answer = size(calm("z_windows_together"), 0.0, replications=4, most=64)
-    table = answer.table.set_index("registers")
-    if answer.registers is None:
-        assert not table["enough"].any()
-    else:
-        assert table.loc[answer.registers, "enough"]
-        assert answer.registers == 1 or not table.loc[answer.registers - 1, "enough"]
+    """Every smaller farm is tried in the engine itself: one register less is too late, the answer is not."""
+    scenario, target, days = calm("z_windows_together"), 0.01, 5
+    answer = size(scenario, target, replications=days, most=16)
+    assert answer.registers is not None and answer.registers > 1
+    for count, wanted in ((answer.registers - 1, False), (answer.registers, True)):
+        farm = with_count(scenario, 0, count)
+        runs = [bench.run(farm, fidelity="timed", replication=n).summary for n in range(days)]
+        shares = [run["late"] / run["receipts"] for run in runs]
+        assert (t_interval(shares).high <= target) is wanted
+        assert answer.tried[count].late == tuple(run["late"] for run in runs)
 
 
 def test_the_command_answers_in_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +66,7 @@ def test_the_command_answers_in_json(capsys: pytest.CaptureFixture[str]) -> None
         ["size", str(SCENARIOS / "burst_of_15.toml"), "--late-share", "0.01", "--replications", "3", "--json"]
     )
     found = json.loads(capsys.readouterr().out)
-    assert code == (0 if found["registers"] else 1)
+    assert code == 0 and found["registers"] == 1
     assert found["days"] == 3 and found["assumptions"]
 
 
@@ -82,8 +86,11 @@ def test_wrong_questions_get_one_line(
     assert told in err and err.count("\n") == 1
 
 
-def test_no_farm_is_an_answer() -> None:
-    """With all registers deaf for longer than the deadline at once, no number of them helps."""
-    answer = size(calm("z_windows_together"), 0.0, replications=2, most=4, template="")
-    assert answer.registers is None or answer.registers <= 4
-    assert answer.as_json()["farms"]
+def test_no_farm_is_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two registers that are deaf at the same time keep nobody's five minutes: exit 1, and it ends."""
+    path = str(SCENARIOS / "z_windows_together.toml")
+    arguments = ["size", path, "--late-share", "0", "--replications", "2", "--most", "2", "--json"]
+    assert cli.main(arguments) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["registers"] is None
+    assert [(farm["registers"], farm["enough"]) for farm in found["farms"]] == [(1, False), (2, False)]
