@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from zlib import crc32
@@ -86,11 +86,29 @@ def day(scenario: Scenario, replication: int, seed: int | None = None) -> Day:
     return Day(replication, traffic, tuple(kinds), stream(seed, "service", replication).random(len(orders)))
 
 
+class Lived(NamedTuple):
+    """A day that a farm lived through: the farm as numbers, how long each receipt takes there (by class), what became of each."""
+
+    farm: kernel.Farm
+    service_us: npt.NDArray[np.int64]
+    fates: kernel.Fates
+
+
 def lateness(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -> Lateness:
     """How many receipts of each day the scenario's farm records late."""
+    deadline_us = round(scenario.shop.deadline_s * US_PER_S)
+    end_us = scenario.duration_us + _DRAIN_US
+    late = [
+        int(lived.fates.late(one.traffic, deadline_us, end_us).sum())
+        for one, lived in zip(days, live(scenario, days, seed), strict=True)
+    ]
+    return Lateness(tuple(late), tuple(len(one.traffic) for one in days))
+
+
+def live(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -> Iterator[Lived]:
+    """Let the scenario's farm live through each of the days."""
     farm_places = places(scenario)
     config = engine_config(scenario, farm_places)
-    deadline_us = round(scenario.shop.deadline_s * US_PER_S)
     end_us = scenario.duration_us + _DRAIN_US
     names = {
         "all": range(len(farm_places)),
@@ -108,7 +126,6 @@ def lateness(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -
             drawn[key] = len(services)
             services.append(service_time(place.register.service, key[1], key[2]))
         classes.append(drawn[key])
-    late = []
     for one in days:
         farm = kernel.farm_of(
             config,
@@ -124,9 +141,7 @@ def lateness(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -
         service = np.array(
             [[take(u, n) for u, n in zip(draws, lines, strict=True)] for take in services], np.int64
         ).reshape(len(services), len(lines))
-        fates = kernel.simulate(farm, one.traffic, service, end_us)
-        late.append(int(fates.late(one.traffic, deadline_us, end_us).sum()))
-    return Lateness(tuple(late), tuple(len(one.traffic) for one in days))
+        yield Lived(farm, service, kernel.simulate(farm, one.traffic, service, end_us))
 
 
 def left_out(scenario: Scenario) -> dict[str, int]:
