@@ -35,7 +35,7 @@ _TRUE = {"1", "true", "yes", "y", "t", "return", "returned", "refund"}
 _FALSE = {"", "0", "false", "no", "n", "f", "sale", "sold"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """Orders of a file, sorted by time; order i has the lines ``first_line[i]`` to ``first_line[i + 1]``.
 
