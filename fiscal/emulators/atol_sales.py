@@ -260,7 +260,7 @@ def discount(register: Register, flags: int, area: int, kind: int, sign: int, ko
 
 
 @handles(0xB8)
-def receipt_tax(register: Register, flags: int, tax: int, kop: int) -> bytes:
+def receipt_tax(register: Register, flags: int, reserved: int, tax: int, kop: int) -> bytes:
     if not 1 <= tax <= 12:
         raise CommandError(EXTENDED, BAD_TAX)
     receipt = _open(register)

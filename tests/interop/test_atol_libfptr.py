@@ -341,6 +341,12 @@ def test_the_taxes_of_its_groups_are_the_codes_of_the_format(vendor: Host) -> No
     assert [line[1199] for line in lines] == [b"\6", b"\5", b"\2", b"\4"]
 
 
+def test_a_tax_given_for_the_whole_receipt(vendor: Host) -> None:
+    """Command B8, laid out as the driver sends it: the drive writes the tax that was given, not the one it would count."""
+    vendor.done("sell", **receipt(goods(), taxes=[{"type": "vat10", "sum": 5}]))
+    assert int.from_bytes(fields(vendor, 3)[1103], "little") == 500
+
+
 def test_receipts_and_corrections_of_ffd_12(vendor_12: Host) -> None:
     vendor_12.done("openShift", operator=CASHIER)
     sold = receipt(goods(), electronically=True, clientInfo={"emailOrPhone": "buyer@example.ru"})

@@ -224,7 +224,7 @@ _ROWS: Iterable[Command] = (
     _c(0x52, "registration", _ITEM, allowed=_SALE, receipt=OPEN),
     _c(0x57, "registration of a return", _ITEM, allowed=_SALE, receipt=OPEN),
     _c(0x43, "discount", "flags:u8 area:u8 kind:u8 sign:u8 sum:money5", allowed=_SALE, receipt=OPEN),
-    _c(0xB8, "tax of the receipt", "flags:u8 tax:u8 sum:money7", allowed=_SALE, receipt=OPEN),
+    _c(0xB8, "tax of the receipt", "flags:u8 reserved:u8 tax:u8 sum:money5", allowed=_SALE, receipt=OPEN),
     _c(
         0x99,
         "payment",
