@@ -60,8 +60,8 @@ def plot_truth(answers: Measured) -> Chart:
     ax = figure.subplots()
     for column, label, style in (
         ("recorded", 'recorded in the drive (the old screen: "printed")', {"color": GREY, "linewidth": 4}),
+        ("confirmed", "confirmed by the operator", {"color": GREEN, "linewidth": 2.5}),
         ("sent", "sent to the operator", {"color": VERMILION, "linestyle": "--"}),
-        ("confirmed", "confirmed by the operator", {"color": GREEN}),
     ):
         moments = receipts[column].dropna().sort_values()
         when = [answers.begin, *moments, answers.end]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from fiscal.emulators.operator_queue import Windows, end_of
 from fiscal.engine.outcomes import Blame, Outcome, Refused, Seen, Unknown, reason_of
-from fiscal.watch.facts import Facts
+from fiscal.watch.facts import Fact, Facts
 
 FactRow = tuple[int, int, str, bool | None, str]
 
@@ -23,6 +23,10 @@ class FactLog:
         self.networks: Mapping[int, Windows] = {}
         self._facts = [Facts() for _ in range(registers)]
         self._known: list[dict[str, bool | None]] = [{} for _ in range(registers)]
+
+    def at(self, now_us: int) -> list[Mapping[str, Fact]]:
+        """What may be believed of each register at this moment, which must not lie before the last that was told."""
+        return [facts.at(now_us) for facts in self._facts]
 
     def outcome(self, register: int, outcome: Outcome, now_us: int) -> None:
         """A task on a register has ended."""

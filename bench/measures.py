@@ -194,12 +194,17 @@ def _named(names: Sequence[str], places: Ints) -> Objects:
     return table[places]
 
 
-def _told(run: Run, log: LogColumns, which: int, otherwise: Ints) -> Ints:
-    """Moments that drive and operator know of, by receipt; ``otherwise`` where they were not asked."""
+def _told(run: Run, log: LogColumns, which: int, outcome: Fates, otherwise: Ints) -> Ints:
+    """Moments that drive and operator know of, by receipt; ``otherwise`` where they were not asked.
+
+    A drive's clock knows whole minutes, and a register that sends by itself goes by it: a message may seem to leave up to a minute before
+    its document is there. Such a one is taken to leave with the document.
+    """
     if not run.operator:
         return otherwise
     known = np.array([run.operator.get(key, (-1, -1))[which] for key in log.keys], dtype=np.int64)
-    return np.where(known < 0, NEVER, known)
+    early = (known < outcome.recorded) & (outcome.recorded - known < 60 * US_PER_S)
+    return np.where(known < 0, NEVER, np.where(early, outcome.recorded, known))
 
 
 def _facts(run: Run) -> pd.DataFrame:
@@ -231,8 +236,8 @@ def _receipts(run: Run, log: LogColumns, outcome: Fates, late: Flags, cause: Obj
             "accepted": moments(run, outcome.accepted),
             "printing": moments(run, outcome.printing),
             "recorded": moments(run, outcome.recorded),
-            "sent": moments(run, _told(run, log, 0, np.full(len(log.keys), NEVER, dtype=np.int64))),
-            "confirmed": moments(run, _told(run, log, 1, outcome.confirmed)),
+            "sent": moments(run, _told(run, log, 0, outcome, np.full(len(log.keys), NEVER, dtype=np.int64))),
+            "confirmed": moments(run, _told(run, log, 1, outcome, outcome.confirmed)),
             "known_confirmed": moments(run, outcome.confirmed),
             "register": pd.array(_named(run.registers, outcome.register), dtype=TEXT),
             "document": outcome.document,
