@@ -12,12 +12,10 @@ replication give the same late receipts there, which a test holds.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -25,24 +23,38 @@ import numpy.typing as npt
 from bench import kernel
 from bench.faults import calendar, outages
 from bench.scenario import Scenario
+from bench.scenario_farm import Service
 from bench.scenario_model import US_PER_S
 from bench.simulate import engine_config, places
 from bench.statistics import Interval, t_interval
 from bench.streams import stream
-from bench.timed import ServiceTime, service_time
-from bench.traffic import make_orders
+from bench.timed import service_times
+from bench.traffic_arrays import receipt_arrays
 
+ServiceKey = tuple[str, int, int]
 _DRAIN_US = 86_400 * US_PER_S
 """How long after the end of the orders a queue may still be worked off, before what waits counts as late."""
 
 
-class Day(NamedTuple):
-    """The orders of one replication: arrays in the order of payment, and the kinds of receipts in the order of first coming."""
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The receipts of one replication, as arrays in the order of payment, the kinds in the order of first coming, a draw for each.
+
+    ``services`` holds the service times that were asked for, for the next farm with the same registers.
+    """
 
     replication: int
     traffic: kernel.Traffic
     kinds: tuple[kernel.Kind, ...]
     draws: npt.NDArray[np.float64]
+    services: dict[ServiceKey, kernel.Ints] = field(default_factory=dict, compare=False, repr=False)
+
+    def service_us(self, service: Service | None, base_us: int, line_us: int) -> kernel.Ints:
+        """How long each receipt takes in a register, microseconds."""
+        key = (repr(service), base_us, line_us)
+        if key not in self.services:
+            self.services[key] = service_times(service, base_us, line_us, self.draws, self.traffic.lines)
+        return self.services[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +82,17 @@ class Lateness:
 def day(scenario: Scenario, replication: int, seed: int | None = None) -> Day:
     """The traffic of one replication. Raises ScenarioError as `bench.traffic.make_orders` does."""
     seed = scenario.seed if seed is None else seed
-    orders = make_orders(scenario, seed, replication)
-    wanted = [(o.receipt.entity, int(o.receipt.taxation), o.receipt.site) for o in orders]
-    kinds = {kind: n for n, kind in enumerate(dict.fromkeys(wanted))}
+    receipts = receipt_arrays(scenario, seed, replication)
     traffic = kernel.traffic_of(
-        np.array([o.at_us for o in orders], np.int64),
-        np.array([len(o.receipt.items) for o in orders], np.int64),
-        np.array([kinds[kind] for kind in wanted], np.int64),
+        receipts.at_us,
+        receipts.lines,
+        receipts.kind,
         round(scenario.shop.deadline_s * US_PER_S),
-        np.array(
-            [crc32((o.receipt.buyer.contact or o.key).encode("utf-8", "surrogatepass")) for o in orders],
-            np.uint64,
-        ),
+        receipts.who,
     )
-    return Day(replication, traffic, tuple(kinds), stream(seed, "service", replication).random(len(orders)))
+    return Day(
+        replication, traffic, receipts.kinds, stream(seed, "service", replication).random(len(traffic))
+    )
 
 
 class Lived(NamedTuple):
@@ -116,15 +125,15 @@ def live(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -> It
     }
     for computer in scenario.computers():
         names[computer] = [n for n, place in enumerate(farm_places) if place.facts.computer == computer]
-    drawn: dict[tuple[str, int, int], int] = {}
-    services: list[ServiceTime] = []
+    drawn: dict[ServiceKey, int] = {}
+    services: list[tuple[Service | None, int, int]] = []
     classes: list[int] = []
     for place in farm_places:
-        facts = place.facts
-        key = (repr(place.register.service), facts.service_base_us, facts.service_line_us)
+        service, facts = place.register.service, place.facts
+        key = (repr(service), facts.service_base_us, facts.service_line_us)
         if key not in drawn:
             drawn[key] = len(services)
-            services.append(service_time(place.register.service, key[1], key[2]))
+            services.append((service, key[1], key[2]))
         classes.append(drawn[key])
     for one in days:
         farm = kernel.farm_of(
@@ -137,11 +146,8 @@ def live(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -> It
                 (f for f in calendar(scenario, seed, one.replication) if f.target in names), names
             ),
         )
-        lines, draws = one.traffic.lines.tolist(), one.draws.tolist()
-        service = np.array(
-            [[take(u, n) for u, n in zip(draws, lines, strict=True)] for take in services], np.int64
-        ).reshape(len(services), len(lines))
-        yield Lived(farm, service, kernel.simulate(farm, one.traffic, service, end_us))
+        service_us = np.stack([one.service_us(*wanted) for wanted in services])
+        yield Lived(farm, service_us, kernel.simulate(farm, one.traffic, service_us, end_us))
 
 
 def left_out(scenario: Scenario) -> dict[str, int]:
@@ -156,10 +162,8 @@ def offered_load(scenario: Scenario, days: Sequence[Day]) -> float:
     total = 0.0
     for one in days:
         for place in farm_places:
-            take = service_time(
-                place.register.service, place.facts.service_base_us, place.facts.service_line_us
-            )
-            total += math.fsum(
-                take(u, n) for u, n in zip(one.draws.tolist(), one.traffic.lines.tolist(), strict=True)
+            facts = place.facts
+            total += float(
+                one.service_us(place.register.service, facts.service_base_us, facts.service_line_us).sum()
             )
     return total / 1e6 / seconds / max(len(days) * len(farm_places), 1)
