@@ -32,7 +32,7 @@ from bench.timed import service_times
 from bench.traffic_arrays import receipt_arrays
 
 ServiceKey = tuple[str, int, int]
-_DRAIN_US = 86_400 * US_PER_S
+DRAIN_US = 86_400 * US_PER_S
 """How long after the end of the orders a queue may still be worked off, before what waits counts as late."""
 
 
@@ -106,7 +106,7 @@ class Lived(NamedTuple):
 def lateness(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -> Lateness:
     """How many receipts of each day the scenario's farm records late."""
     deadline_us = round(scenario.shop.deadline_s * US_PER_S)
-    end_us = scenario.duration_us + _DRAIN_US
+    end_us = scenario.duration_us + DRAIN_US
     late = [
         int(lived.fates.late(one.traffic, deadline_us, end_us).sum())
         for one, lived in zip(days, live(scenario, days, seed), strict=True)
@@ -118,7 +118,7 @@ def live(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -> It
     """Let the scenario's farm live through each of the days."""
     farm_places = places(scenario)
     config = engine_config(scenario, farm_places)
-    end_us = scenario.duration_us + _DRAIN_US
+    end_us = scenario.duration_us + DRAIN_US
     names = {
         "all": range(len(farm_places)),
         **{place.facts.name: (n,) for n, place in enumerate(farm_places)},

@@ -115,7 +115,8 @@ class MMc:
         if math.isclose(mu, drain, rel_tol=1e-9):
             return late * (1 + self.waiting_share * mu * seconds)
         # (e^-drain t - e^-mu t) / (mu - drain), without cancelling where the two are close
-        gap = math.exp(-drain * seconds) * -math.expm1(-(mu - drain) * seconds) / (mu - drain)
+        apart = abs(mu - drain)
+        gap = math.exp(-min(mu, drain) * seconds) * -math.expm1(-apart * seconds) / apart
         return late + self.waiting_share * mu * gap
 
 

@@ -1,0 +1,135 @@
+"""A plan on sliders: turn the number of registers, their speed, the traffic, the Z-report or the policy, and see what it leads to.
+
+For a notebook, or a page that voila makes of one. Every turn lets all days pass through the new farm and draws the answer again, in well
+under 300 ms (`PlannerPanel.redraw_ms` says in how many), but for the first time an amount of traffic is asked for: then its days are made.
+
+    >>> import bench.widgets
+    >>> panel = bench.widgets.planner(bench.load("scenarios/z_windows_together.toml"), days=3)
+    >>> panel.controls["registers"].value = 6
+    >>> panel.outlook.late.late
+    (0, 7, 0)
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import time
+from typing import Any
+
+import ipywidgets as widgets
+
+from bench.kernel import POLICIES
+from bench.outlook import Outlook, Outlooks, Plan
+from bench.scenario import Scenario
+
+MOST_REGISTERS = 16
+
+
+class PlannerPanel:
+    """The sliders, the answer and its chart. ``box`` is the widget; a cell that ends with the panel shows it."""
+
+    def __init__(self, outlooks: Outlooks, most: int = MOST_REGISTERS) -> None:
+        self.outlooks = outlooks
+        start = outlooks.plan
+        self.controls = _controls(start, most)
+        self._words = widgets.HTML()
+        self._chart = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+        self.box = widgets.VBox(
+            [widgets.HBox(list(self.controls.values()), layout=_WRAPPED), self._words, self._chart]
+        )
+        self.outlook: Outlook
+        self.redraw_ms = 0.0
+        self._redraw()
+        for control in self.controls.values():
+            control.observe(self._redraw, names="value")
+
+    @property
+    def plan(self) -> Plan:
+        """The plan the sliders show."""
+        return Plan(**{name: control.value for name, control in self.controls.items()})
+
+    def _redraw(self, _: Any = None) -> None:
+        began = time.perf_counter()
+        self.outlook = self.outlooks.of(self.plan)
+        picture = io.BytesIO()
+        self.outlook.plot().save(picture)
+        self._chart.value = picture.getvalue()
+        self.redraw_ms = (time.perf_counter() - began) * 1000
+        self._words.value = _as_html(self.outlook, self.redraw_ms)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return self.box._repr_mimebundle_(**options)
+
+
+def planner(scenario: Scenario, days: int = 10, most: int = MOST_REGISTERS) -> PlannerPanel:
+    """A panel for the shop of a scenario, set to the scenario's own farm; every plan is tried on so many days.
+
+    ``most`` is how far the slider of registers goes. Raises ScenarioError as `bench.planner.day` does, ValueError for too few days.
+    """
+    return PlannerPanel(Outlooks(scenario, days), most)
+
+
+_WRAPPED = widgets.Layout(flex_flow="row wrap")
+
+
+def _controls(start: Plan, most: int) -> dict[str, Any]:
+    """A control for each field of a plan, by its name. They tell what they were turned to when they are let go."""
+    look = {
+        "style": {"description_width": "9em"},
+        "layout": widgets.Layout(width="27em"),
+        "continuous_update": False,
+    }
+    policy = {name: value for name, value in look.items() if name != "continuous_update"}
+    return {
+        "registers": widgets.IntSlider(
+            min=1, max=max(most, start.registers), value=start.registers, description="registers", **look
+        ),
+        "receipt_s": widgets.FloatSlider(
+            min=0.5,
+            max=max(30.0, start.receipt_s),
+            step=0.5,
+            value=max(0.5, round(2 * start.receipt_s) / 2),
+            description="seconds a receipt",
+            readout_format=".1f",
+            **look,
+        ),
+        "rate": widgets.FloatSlider(
+            min=0.25,
+            max=3.0,
+            step=0.25,
+            value=start.rate,
+            description="times the traffic",
+            readout_format=".2f",
+            **look,
+        ),
+        "window_min": widgets.FloatSlider(
+            min=0.5,
+            max=max(20.0, start.window_min),
+            step=0.5,
+            value=max(0.5, round(2 * start.window_min) / 2),
+            description="Z-report, minutes",
+            readout_format=".1f",
+            **look,
+        ),
+        "policy": widgets.Dropdown(
+            options=[(name.replace("_", " "), name) for name in POLICIES],
+            value=start.policy,
+            description="policy",
+            **policy,
+        ),
+    }
+
+
+def _as_html(outlook: Outlook, redraw_ms: float) -> str:
+    rows = "".join(
+        "<tr>"
+        + "".join(f"<td style='padding-right:1.5em'>{html.escape(text)}</td>" for text in formula)
+        + "</tr>"
+        for formula in outlook.theory
+    )
+    return (
+        f"<p class='answer'><b>{html.escape(outlook.words())}</b></p>"
+        f"<details><summary>beside it, theory</summary><table>{rows}</table></details>"
+        f"<p class='redrawn' data-ms='{redraw_ms:.0f}' style='color:#777'>redrawn in {redraw_ms:.0f} ms</p>"
+    )

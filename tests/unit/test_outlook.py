@@ -1,0 +1,119 @@
+"""What a plan leads to: the numbers of the planner and of the engine itself, and sliders that turn them."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import bench
+import bench.outlook
+import bench.widgets
+from bench.charts_style import Chart
+from bench.kernel import POLICIES
+from bench.outlook import Outlooks, Plan, hour_by_hour, planned
+from bench.planner import day, lateness
+from bench.theory import MMc
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+TOGETHER = SCENARIOS / "z_windows_together.toml"
+
+
+@pytest.fixture(scope="module")
+def outlooks() -> Outlooks:
+    return Outlooks(bench.load(TOGETHER), days=3)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_late_receipts_are_those_of_the_planner(outlooks: Outlooks, policy: str) -> None:
+    plan = Plan(3, 9.0, 1.5, 8.0, policy)
+    found = outlooks.of(plan)
+    farm = planned(outlooks.scenario, plan)
+    assert farm.farm.policy == policy and farm.farm.registers[0].count == 3
+    assert found.late == lateness(farm, [day(farm, n) for n in range(3)])
+    assert sum(found.late.late) > 0
+
+
+@pytest.mark.parametrize("plan", [Plan(2, 12.0, 1.0, 12.0, "central"), Plan(4, 4.0, 1.0, 7.5, "round_robin")])
+def test_the_worst_day_is_what_the_engine_lives_through(outlooks: Outlooks, plan: Plan) -> None:
+    """Spans, Z-reports and the longest queue of the worst day, beside the log of the engine on that day."""
+    found = outlooks.of(plan)
+    run = bench.run(found.scenario, fidelity="timed", replication=found.worst)
+    names, begin = found.register_names, run.begin
+    timeline = run.timeline
+    for spans, state, slack_us in ((found.busy(), "busy", 5_000), (found.windows(), "closing", 20_000)):
+        mine = (timeline["state"] == state) & (timeline["begin"] < run.end)
+        rows = timeline[mine].sort_values(["register", "begin"], kind="stable")
+        assert len(rows) == len(spans) > 0
+        for span, row in zip(sorted(spans), rows.itertuples(), strict=True):
+            assert names[span.register] == row.register
+            for ours, theirs in ((span.begin_us, row.begin), (span.end_us, row.end)):
+                assert abs((theirs - begin).total_seconds() * 1e6 - ours) <= slack_us
+    assert found.late.late[found.worst] == run.summary["late"]
+    _, waiting = found.queues[found.worst]
+    assert abs(int(waiting.max()) - run.summary["queue_max"]) <= 1 and int(waiting[-1]) == 0
+
+
+def test_every_plan_sees_the_same_days(outlooks: Outlooks) -> None:
+    few, many = (outlooks.of(Plan(n, 6.0, 1.0, 12.0, "central")) for n in (1, 6))
+    assert few.days is many.days
+    twice = outlooks.of(Plan(6, 6.0, 2.0, 12.0, "central"))
+    assert np.mean(twice.late.receipts) == pytest.approx(2 * np.mean(many.late.receipts), rel=0.2)
+
+
+def test_theory_takes_each_hour_as_its_own_queue() -> None:
+    one = MMc(3, 0.4, 5.0).sojourn_exceeds(30.0)
+    assert hour_by_hour([1440.0], 3, 5.0, 30.0) == pytest.approx(one)
+    assert hour_by_hour([1440.0, 0.0, 3600.0], 3, 5.0, 30.0) == pytest.approx((1440 * one + 3600) / 5040)
+    assert hour_by_hour([0.0], 3, 5.0, 30.0) == 0.0
+    assert hour_by_hour([3.0], 16, 0.5, 600.0) == 0.0  # a farm that is bored: far below the least number
+
+
+def test_the_answer_and_its_chart(outlooks: Outlooks) -> None:
+    found = outlooks.of(outlooks.plan)
+    assert found.plan.registers == 4 and found.plan.window_min == 12.0
+    assert f"late {found.late.share().estimate * 100:.2f} %" in found.words()
+    calm = outlooks.of(found.plan._replace(window_min=1.0))
+    assert "none late in 3 days (so, at 95 %, at most 63% of days" in calm.words()
+    assert any("largest burst" in formula.name for formula in found.theory)
+    chart = found.plot()
+    assert isinstance(chart, Chart) and chart._repr_png_() == found.plot()._repr_png_()
+
+
+@pytest.mark.parametrize(
+    "change", [{"registers": 0}, {"receipt_s": 0.0}, {"rate": -1.0}, {"window_min": 0.0}]
+)
+def test_numbers_no_farm_has_are_refused(outlooks: Outlooks, change: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(change))} = .*above 0"):
+        outlooks.of(outlooks.plan._replace(**change))
+    with pytest.raises(ValueError, match="at least two"):
+        Outlooks(outlooks.scenario, days=1)
+
+
+def test_a_shop_without_orders_has_an_outlook_too() -> None:
+    scenario = bench.load(TOGETHER, ['arrivals={kind="poisson",rate_per_min=0}', "expect={}", "faults=[]"])
+    found = Outlooks(scenario, days=2).of(Plan(2, 6.0, 1.0, 12.0, "central"))
+    assert found.late.receipts == (0, 0) and found.late.share().estimate == 0.0
+    assert found.plot()._repr_png_()
+
+
+def test_sliders_turn_the_plan() -> None:
+    panel = bench.widgets.planner(bench.load(TOGETHER), days=2)
+    before, words, picture = panel.outlook, panel._words.value, panel._chart.value
+    panel.controls["registers"].value = 1
+    panel.controls["receipt_s"].value = 20.0
+    assert panel.outlook.plan == panel.plan
+    assert sum(panel.outlook.late.late) > sum(before.late.late)
+    assert panel._words.value != words and panel._chart.value != picture
+    assert "1 register, 20 s" in panel._words.value and panel.redraw_ms > 0
+    for name in Plan._fields:
+        assert name in panel.controls
+
+
+@pytest.mark.parametrize("module", [bench.outlook, bench.widgets], ids=lambda module: module.__name__)
+def test_the_examples_of_the_docstrings_hold(module: ModuleType) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted > 2 and not found.failed
