@@ -1,18 +1,21 @@
 """Who comes to the shop, and when: the `arrivals` table of a scenario.
 
-Three sources. A *trace* replays real orders from a file, with all their lines, laid onto the scenario's dates; its rate is scaled by
-superposing further days of the same trace, so that a busy day stays as uneven as real days are. A *Poisson* source is the theorist's
-shop: memoryless, a constant rate, so that results can be held against queueing formulas. A *profile* is a Poisson source whose rate
-follows the hours of the day and the days of the week. Each may have *bursts*: many orders at the same instant (a sale opens, a
-payment provider comes back after an outage).
+A *trace* replays real orders from a file, with all their lines, laid onto the scenario's dates; its rate is scaled by superposing further
+days of the same trace, so that a busy day stays as uneven as real days are, and its days may be drawn at random (bootstrap), so that every
+replication is another day of the same shop. The other sources make orders up. *Poisson* is the theorist's shop: memoryless, a constant
+rate, so that results can be held against queueing formulas. *profile* is Poisson with a rate for each hour of the day or of the week,
+*sinusoidal* with a rate that swings as a wave, *ready* with the shape of a day that shops know (`bench.traffic_profiles.READY`).
+
+Each may have *bursts*: many orders at the same instant or within minutes (a sale opens, a payment provider comes back after an outage),
+and a *backlog*: orders that already wait when the run starts.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from bench.scenario_model import Clock, Count, Day, Listed, Number, Share, Table, Text
 
@@ -52,7 +55,12 @@ class Burst(Table):
     orders: Annotated[Count, Field(ge=1, le=1_000_000)] = Field(default=15, description="how many orders")
     spread_s: Annotated[Number, Field(ge=0, le=86_400)] = Field(
         default=0.0,
-        description="0: all at the same microsecond; otherwise spread evenly at random over so many seconds",
+        description="0: all at the same microsecond; otherwise spread at random over so many seconds",
+    )
+    shape: Literal["even", "decay", "bell"] = Field(
+        default="even",
+        description="how they spread: evenly; most at once and then fewer and fewer (exponential decay); or rising to the middle "
+        "and falling again (bell)",
     )
     lines: Lines = Field(
         default=GeometricLines(kind="geometric", mean=3.0), description="how many lines each order has"
@@ -61,6 +69,51 @@ class Burst(Table):
 
 class _Source(Table):
     bursts: tuple[Burst, ...] = Field(default=(), description="orders that come all at once, beside the rest")
+    backlog: Annotated[Count, Field(le=1_000_000)] = Field(
+        default=0,
+        description="orders that already wait when the run starts; their deadline counts from the start. A trace takes them from all "
+        "its orders at random",
+    )
+
+
+class _MadeUp(_Source):
+    lines: Lines = Field(
+        default=GeometricLines(kind="geometric", mean=3.0), description="how many lines each order has"
+    )
+    return_share: Share = Field(default=0.0, description="share of orders that are returns")
+
+
+def _entries(*allowed: int) -> AfterValidator:
+    def check(value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(value) not in allowed:
+            raise ValueError(f"has {len(value)} entries; it needs {' or '.join(map(str, allowed))}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _length(least: int, most: int) -> dict[str, Any]:
+    """What an editor can check of the number of entries."""
+    return {"minItems": least, "maxItems": most}
+
+
+Factor = Annotated[Number, Field(ge=0, le=1_000)]
+
+
+class _Calendar(_MadeUp):
+    weekday_factor: Annotated[tuple[Factor, ...], _entries(7)] = Field(
+        default=(1.0,) * 7,
+        description="what the rates are multiplied with, Monday to Sunday",
+        json_schema_extra=_length(7, 7),
+    )
+    month_factor: Annotated[tuple[Factor, ...], _entries(12)] = Field(
+        default=(1.0,) * 12,
+        description="the season: what the rates are multiplied with, January to December",
+        json_schema_extra=_length(12, 12),
+    )
+    scale: Annotated[Number, Field(ge=0, le=10_000)] = Field(
+        default=1.0, description="what all rates are multiplied with"
+    )
 
 
 _DAYS_SCHEMA = {
@@ -118,6 +171,12 @@ class TraceArrivals(_Source):
         default=(),
         description='days of the trace to replay, one per scenario day, over again when they run out; or "busiest" (most sales)',
     )
+    bootstrap: Literal["none", "days", "weekdays"] = Field(
+        default="none",
+        description='"days": each scenario day is a whole day of the trace drawn at random, anew in each replication (of all its days '
+        'with orders, or of those in days); "weekdays": of those with the same day of the week, and a weekday the trace never sells on '
+        "stays empty",
+    )
     scale: Annotated[Number, Field(gt=0, le=10_000)] = Field(
         default=1.0,
         description="how many days of the trace are laid over one another: 1 is the real day, 2.5 two and a half of them",
@@ -135,37 +194,57 @@ class TraceArrivals(_Source):
     )
 
 
-class PoissonArrivals(_Source):
+class PoissonArrivals(_MadeUp):
     """Memoryless arrivals at a constant rate."""
 
     kind: Literal["poisson"]
     rate_per_min: Annotated[Number, Field(ge=0, le=100_000)] = Field(description="mean orders per minute")
-    lines: Lines = Field(
-        default=GeometricLines(kind="geometric", mean=3.0), description="how many lines each order has"
-    )
-    return_share: Share = Field(default=0.0, description="share of orders that are returns")
 
 
-class ProfileArrivals(_Source):
-    """Poisson arrivals whose rate follows the hour of the day and the day of the week."""
+class ProfileArrivals(_Calendar):
+    """Poisson arrivals whose rate follows the hour of the day, the day of the week and the month."""
 
     kind: Literal["profile"]
-    rate_per_h: Annotated[
-        tuple[Annotated[Number, Field(ge=0, le=1_000_000)], ...], Field(min_length=24, max_length=24)
-    ] = Field(description="mean orders per hour in each of the 24 hours of the day, from midnight")
-    weekday_factor: Annotated[
-        tuple[Annotated[Number, Field(ge=0, le=1_000)], ...], Field(min_length=7, max_length=7)
-    ] = Field(default=(1.0,) * 7, description="what the hourly rates are multiplied with, Monday to Sunday")
-    scale: Annotated[Number, Field(ge=0, le=10_000)] = Field(
-        default=1.0, description="what all rates are multiplied with"
+    rate_per_h: Annotated[tuple[Annotated[Number, Field(ge=0, le=1_000_000)], ...], _entries(24, 168)] = (
+        Field(
+            description="mean orders per hour in each of the 24 hours of the day, from midnight; or in each of the 168 hours of the "
+            "week, from Monday's midnight",
+            json_schema_extra=_length(24, 168),
+        )
     )
-    lines: Lines = Field(
-        default=GeometricLines(kind="geometric", mean=3.0), description="how many lines each order has"
-    )
-    return_share: Share = Field(default=0.0, description="share of orders that are returns")
 
 
-Arrivals = Annotated[TraceArrivals | PoissonArrivals | ProfileArrivals, Field(discriminator="kind")]
+class SinusoidalArrivals(_Calendar):
+    """Poisson arrivals whose rate swings about its mean as a wave: the theorist's day."""
+
+    kind: Literal["sinusoidal"]
+    rate_per_h: Annotated[Number, Field(ge=0, le=1_000_000)] = Field(
+        description="mean orders per hour over a whole cycle"
+    )
+    swing: Share = Field(
+        default=0.5,
+        description="how far the rate swings, as a share of the mean: 0 not at all, 1 down to nothing",
+    )
+    peak_at: Clock = Field(default="15:00", description="when the rate is highest, by the shop's clock")
+    cycle_h: Annotated[Number, Field(gt=0, le=24 * 366)] = Field(
+        default=24.0, description="hours from one peak to the next"
+    )
+
+
+class ReadyArrivals(_Calendar):
+    """Poisson arrivals in the shape of a day that shops know; the shapes are made up, not measured."""
+
+    kind: Literal["ready"]
+    profile: Literal["ordinary", "sale", "black_friday"] = Field(
+        description="an ordinary day of a web shop; a sale that opens at ten; Black Friday, which opens at midnight"
+    )
+    orders_per_day: Annotated[Number, Field(ge=0, le=10_000_000)] = Field(
+        description="mean orders of a day, the rush at the opening included"
+    )
+
+
+MadeUpArrivals = PoissonArrivals | ProfileArrivals | SinusoidalArrivals | ReadyArrivals
+Arrivals = Annotated[TraceArrivals | MadeUpArrivals, Field(discriminator="kind")]
 
 __all__ = [
     "Arrivals",
@@ -175,7 +254,10 @@ __all__ = [
     "GeometricLines",
     "Lines",
     "LognormalLines",
+    "MadeUpArrivals",
     "PoissonArrivals",
     "ProfileArrivals",
+    "ReadyArrivals",
+    "SinusoidalArrivals",
     "TraceArrivals",
 ]

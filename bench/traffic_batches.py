@@ -7,11 +7,11 @@ the kernel (`bench.traffic_arrays`) come from one source and cannot disagree.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import functools
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
@@ -26,13 +26,13 @@ from bench.scenario_arrivals import (
     FixedLines,
     GeometricLines,
     Lines,
-    PoissonArrivals,
-    ProfileArrivals,
+    MadeUpArrivals,
     TraceArrivals,
 )
 from bench.scenario_errors import ScenarioError
 from bench.scenario_model import US_PER_DAY, US_PER_S
 from bench.streams import stream
+from bench.traffic_profiles import burst_seconds, moments
 from fiscal.money import line_sum_kop
 from fiscal.receipt import Item, Vat
 
@@ -43,7 +43,7 @@ SECOND, KEEP, ENTITY, TAXATION, SITE, PAYMENT, BUYER = range(_DRAWS)
 """The draws of an order, by column."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Batch:
     """Orders that were drawn together. ``at_us``, ``draws`` (a row of seven) and ``lines`` (lines with a sum) have a place for each order.
 
@@ -65,9 +65,13 @@ def batches(scenario: Scenario, seed: int, replication: int) -> Iterator[Batch]:
     if isinstance(arrivals, TraceArrivals):
         yield from _trace_layers(scenario, arrivals, seed, replication)
     else:
-        yield _random_stream(scenario, arrivals, seed, replication)
+        yield _made_up_orders(
+            "arrivals", "order", moments(scenario, arrivals, seed, replication), arrivals, seed, replication
+        )
     for number, burst in enumerate(arrivals.bursts):
         yield _burst(scenario, burst, number, seed, replication)
+    if arrivals.backlog:
+        yield _backlog(scenario, arrivals, seed, replication)
 
 
 class LeftOut(NamedTuple):
@@ -164,8 +168,13 @@ def _trace_layers(
     last_day = math.ceil((scenario.duration_us + scenario.start_of_day_us) / US_PER_DAY)
     moved = math.ceil(abs(arrivals.shift_h) / 24)  # a shifted trace reaches over midnight
     for day in range(-moved, last_day + moved):
-        own = named[day % len(named)]
-        others = _other_days(days, own, layers - 1, stream(seed, f"arrivals/day {day}/layers", replication))
+        own, pool = named[day % len(named)], sorted(days)
+        if arrivals.bootstrap != "none":
+            pool = _eligible(arrivals, named, pool, scenario.start.date() + dt.timedelta(days=day))
+            if not pool:
+                continue
+            own = pool[int(stream(seed, f"arrivals/day {day}/chosen", replication).integers(len(pool)))]
+        others = _other_days(pool, own, layers - 1, stream(seed, f"arrivals/day {day}/layers", replication))
         for layer, trace_day in enumerate([own, *others]):
             numbers = days[trace_day]
             draws = stream(seed, f"arrivals/day {day}/layer {layer}", replication).random(
@@ -229,13 +238,23 @@ def _named_days(arrivals: TraceArrivals, trace: Trace, days: dict[int, Ints]) ->
     return named
 
 
+def _eligible(
+    arrivals: TraceArrivals, named: Sequence[int], every: Sequence[int], date: dt.date
+) -> list[int]:
+    """Days of the trace that may stand for a day of the run. Efron, *The Annals of Statistics* 7 (1979) 1, with whole days drawn."""
+    pool = named if arrivals.days else every
+    if arrivals.bootstrap == "days":
+        return list(pool)
+    return [day for day in pool if _date(day).weekday() == date.weekday()]
+
+
 def _date(day: int) -> dt.date:
     return dt.date(1970, 1, 1) + dt.timedelta(days=day)
 
 
-def _other_days(days: dict[int, Ints], own: int, count: int, random: np.random.Generator) -> list[int]:
+def _other_days(days: Sequence[int], own: int, count: int, random: np.random.Generator) -> list[int]:
     """So many other days of the trace, each once before any comes again; the first ones are the same for every count."""
-    pool = [day for day in sorted(days) if day != own] or [own]
+    pool = [day for day in days if day != own] or [own]
     chosen: list[int] = []
     while len(chosen) < count:
         chosen.extend(pool[i] for i in random.permutation(len(pool)).tolist())
@@ -284,7 +303,7 @@ def _burst(scenario: Scenario, burst: Burst, number: int, seed: int, replication
     name = f"burst {number}"
     draws = stream(seed, name, replication).random((burst.orders, _DRAWS))
     lines = _line_counts(burst.lines, stream(seed, f"{name}/lines", replication), burst.orders)
-    spread_us = (draws[:, SECOND] * burst.spread_s * US_PER_S).astype(np.int64)
+    spread_us = (burst_seconds(burst, draws[:, SECOND]) * US_PER_S).astype(np.int64)
     return Batch(
         np.minimum(scenario.at_us(burst.at) + spread_us, scenario.duration_us - 1),
         draws,
@@ -296,56 +315,34 @@ def _burst(scenario: Scenario, burst: Burst, number: int, seed: int, replication
     )
 
 
-def _random_stream(
-    scenario: Scenario, arrivals: PoissonArrivals | ProfileArrivals, seed: int, replication: int
+def _backlog(
+    scenario: Scenario, arrivals: TraceArrivals | MadeUpArrivals, seed: int, replication: int
 ) -> Batch:
-    at_us = _poisson_moments(scenario, arrivals, seed, replication)
-    draws = stream(seed, "arrivals/choices", replication).random((len(at_us), _DRAWS))
-    lines = _line_counts(arrivals.lines, stream(seed, "arrivals/lines", replication), len(at_us))
+    """Orders that wait at the first moment."""
+    at_us = np.zeros(arrivals.backlog, np.int64)
+    if not isinstance(arrivals, TraceArrivals):
+        return _made_up_orders("backlog", "backlog", at_us, arrivals, seed, replication)
+    priced = _read(scenario, arrivals)
+    numbers = stream(seed, "backlog/chosen", replication).integers(len(priced.trace.order), size=len(at_us))
+    draws = stream(seed, "backlog/choices", replication).random((len(at_us), _DRAWS))
+    # one order of the file may be drawn twice: the key tells the two apart
+    return dataclasses.replace(
+        _layer(priced, numbers, at_us, draws, ""),
+        key=lambda place: f"backlog-{place + 1:07}-{priced.trace.order[numbers[place]]}",
+    )
+
+
+def _made_up_orders(
+    name: str, word: str, at_us: Ints, arrivals: MadeUpArrivals, seed: int, replication: int
+) -> Batch:
+    draws = stream(seed, f"{name}/choices", replication).random((len(at_us), _DRAWS))
+    lines = _line_counts(arrivals.lines, stream(seed, f"{name}/lines", replication), len(at_us))
     return Batch(
         at_us,
         draws,
         lines,
-        lambda place: f"order-{place + 1:07}",
+        lambda place: f"{word}-{place + 1:07}",
         lambda place: bool(draws[place, KEEP] < arrivals.return_share),
         lambda place: "",
-        _made_up("arrivals", seed, replication, lines),
+        _made_up(name, seed, replication, lines),
     )
-
-
-def _poisson_moments(
-    scenario: Scenario, arrivals: PoissonArrivals | ProfileArrivals, seed: int, replication: int
-) -> Ints:
-    """Moments of arrival: unit-rate exponential gaps, stretched through the integral of the rate."""
-    gaps = stream(seed, "arrivals/gaps", replication)
-    edges_s, means = _mean_orders(scenario, arrivals)
-    total = float(means[-1])
-    reached: list[npt.NDArray[np.float64]] = []
-    last = 0.0
-    while last <= total and total > 0:
-        reached.append(last + np.cumsum(gaps.standard_exponential(4096)))
-        last = float(reached[-1][-1])
-    if not reached:
-        return np.empty(0, np.int64)
-    unit = np.concatenate(reached)
-    moments = np.interp(unit[unit < total], means, edges_s)
-    found: Ints = (moments * US_PER_S).astype(np.int64)
-    return found
-
-
-def _mean_orders(scenario: Scenario, arrivals: PoissonArrivals | ProfileArrivals) -> tuple[Draws, Draws]:
-    """Seconds of the run at which the rate changes, and the mean number of orders until then."""
-    end_s = scenario.duration_us / US_PER_S
-    if isinstance(arrivals, PoissonArrivals):
-        return np.array([0.0, end_s]), np.array([0.0, arrivals.rate_per_min / 60 * end_s])
-    edges, means = [0.0], [0.0]
-    first_s = scenario.start_of_day_us / US_PER_S
-    while edges[-1] < end_s:
-        clock_s = first_s + edges[-1]
-        hour = int(clock_s // 3600)
-        weekday = (scenario.start.weekday() + hour // 24) % 7
-        rate = arrivals.rate_per_h[hour % 24] * arrivals.weekday_factor[weekday] * arrivals.scale / 3600
-        until = min(end_s, (hour + 1) * 3600 - first_s)
-        means.append(means[-1] + rate * (until - edges[-1]))
-        edges.append(until)
-    return np.array(edges), np.array(means)
