@@ -11,17 +11,26 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from fiscal.devices import DeviceError, device
 from fiscal.engine.config import EngineConfig, RegisterFacts
 from fiscal.engine.policies import POLICIES
 from fiscal.live.links import check_address, split_tcp
-from fiscal.live.schema import TAXATION_NAMES, Defaults, path_of
+from fiscal.live.schema import TAXATION_NAMES, Defaults, kopecks, path_of
 from fiscal.makes import protocol_fault
 from fiscal.parties import inn_fault
 from fiscal.receipt import Taxation
 from fiscal.registers.marking import REFUSE_BAD, Policy
+from fiscal.watch.z_tables import template_fault
 
 EXAMPLE = """\
 # fiscal serve shop.toml
@@ -30,6 +39,7 @@ EXAMPLE = """\
 entity = "7707083893"             # tax number (INN) of the seller
 site = "shop.example.ru"          # place of settlement
 taxation = "general"
+z_link = "https://ofd.example.ru/rn/{registration}/fn/{drive}/fd/{document}"   # where your operator shows a Z-report
 marking = "refuse_bad"            # sell marked goods unless the marking service refuses them; or refuse_unchecked, sell_all
 
 [journal]
@@ -54,6 +64,7 @@ name = "kkt1"
 make = "shtrih"
 address = "/dev/ttyUSB0"          # COM3, or tcp://192.0.2.10:7778
 baud = 115200
+seed = "0.20"                     # rung up when it was set up: its running total begins there
 
 [[registers]]                     # ... and an emulated one
 name = "kkt2"
@@ -92,6 +103,12 @@ def _device(value: str) -> str:
     return value
 
 
+def _link(value: str) -> str:
+    if fault := template_fault(value):
+        raise ValueError(fault)
+    return value
+
+
 def _host_port(value: str) -> str:
     if value:
         split_tcp(value)
@@ -102,6 +119,10 @@ def _address(value: str) -> str:
     if value:
         check_address(value)
     return value
+
+
+def _seed(value: Any) -> Any:
+    return value if value is None else kopecks(value)
 
 
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
@@ -124,11 +145,14 @@ class _Section(BaseModel):
 
 class Shop(_Section):
     """Defaults for receipts. ``marking``: which marked goods are sold that could not be checked, or were refused: see
-    `fiscal.registers.marking.Policy`."""
+    `fiscal.registers.marking.Policy`. ``z_link``: where the operator shows a Z-report; what may stand in braces says
+    `fiscal.watch.z_tables.LINK_FIELDS`.
+    """
 
     entity: Inn = ""
     site: str = ""
     taxation: TaxationName = ""
+    z_link: Annotated[str, AfterValidator(_link)] = ""
     marking: Policy = REFUSE_BAD
 
 
@@ -198,7 +222,8 @@ class Register(_Section):
     """One register: a real one has an address, an emulated one the table ``emulate``.
 
     ``protocol``: how it is set up to speak, empty for the usual way of its make. ``ffd`` is the format it is registered with;
-    ``prints``: paper comes out for receipts that are not electronic; ``relay``: it has no network, the engine carries its documents.
+    ``prints``: paper comes out for receipts that are not electronic; ``relay``: it has no network, the engine carries its documents;
+    ``seed``: the seed money its running total began with (roubles outside, kopecks inside), left out when nobody knows.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[\w.-]+$")]
@@ -220,6 +245,7 @@ class Register(_Section):
     service_base_s: Seconds = 0.6
     service_line_s: Annotated[float, Field(ge=0)] = 0.025
     z_report_s: Seconds = 720
+    seed: Annotated[int | None, BeforeValidator(_seed)] = None
     relay: bool = False
     emulate: Emulate | None = None
 
@@ -269,6 +295,10 @@ class Config(_Section):
             shop.site or (sites.pop() if len(sites) == 1 else ""),
             TAXATION_NAMES[taxation] if taxation else None,
         )
+
+    def seeds(self) -> dict[str, int]:
+        """Seed money by register, in kopecks, of those it is known of."""
+        return {register.name: register.seed for register in self.registers if register.seed is not None}
 
     def engine_config(self) -> EngineConfig:
         """The same in the engine's units."""

@@ -4,25 +4,19 @@ A receipt is answered only when the journal has it: ``202`` means it will be mad
 same receipt is answered ``200``, with other contents ``409``; an impossible receipt ``422`` with every wrong field; a journal that
 cannot take it ``503``, and nothing was promised.
 
-Whoever can reach this interface can sell in the shop's name. So it listens on the loopback interface by default, asks for a token
-everywhere else, and refuses requests that a web page of somebody else has made the browser send.
+Who may speak to it: `fiscal.live.guard`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextlib
-import hmac
-import json
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, date, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
@@ -43,79 +37,19 @@ from fiscal.engine.events import (
 )
 from fiscal.engine.views import ReceiptView
 from fiscal.live import clock, views
+from fiscal.live.answers import answer, refusal
+from fiscal.live.guard import Guard
 from fiscal.live.runtime import Runtime
 from fiscal.live.schema import Defaults, key_fault, read_receipt
+from fiscal.live.z_http import ZPages, ZSettings
 from fiscal.receipt import Invalid, Problem, fingerprint, validate
 from fiscal.watch import self_test
 
 log = logging.getLogger("fiscal.http")
 ANSWER_LIMIT_S = 30.0
 LIST_LIMIT = 1000
-LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
 
 _STATUS_OF = {"conflict": 409, "invalid": 422, "no register": 422, "journal": 503}
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-def answer(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    return Response(_dump(content).encode("utf-8", "replace"), status, headers, media_type="application/json")
-
-
-def refusal(status: int, error: str, problems: list[Problem] | None = None) -> Response:
-    """An error: one sentence, and where fields are wrong, which and why."""
-    content: dict[str, Any] = {"error": error}
-    if problems:
-        content["problems"] = [{"field": p.field, "why": p.why, "todo": p.todo} for p in problems]
-    return answer(status, content)
-
-
-class Guard:
-    """Stands before the application: token, foreign web pages, and other names for this computer.
-
-    ``loopback``: reachable from this computer only, so a request for any other host name was tricked here (DNS rebinding).
-    """
-
-    def __init__(self, app: Callable[..., Awaitable[None]], token: str, loopback: bool) -> None:
-        self._app = app
-        self._token = token.encode()
-        self._loopback = loopback
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            refused = self._refused(scope)
-            if refused is not None:
-                await refused(scope, receive, send)  # type: ignore[arg-type]
-                return
-        await self._app(scope, receive, send)
-
-    def _refused(self, scope: Scope) -> Response | None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1")
-        if self._loopback and urlsplit(f"//{host}").hostname not in LOOPBACK:
-            return refusal(403, "this interface serves this computer only; use http://127.0.0.1")
-        origin = headers.get(b"origin")
-        if origin is not None and urlsplit(origin.decode("latin-1")).netloc != host:
-            return refusal(403, "a page of another site may not call this interface")
-        if self._token and scope["path"] != "/health" and not self._known(headers.get(b"authorization", b"")):
-            refused = refusal(401, "a token is required: Authorization: Bearer TOKEN")
-            refused.headers["WWW-Authenticate"] = 'Basic realm="fiscal"'
-            return refused
-        return None
-
-    def _known(self, authorization: bytes) -> bool:
-        kind, _, given = authorization.partition(b" ")
-        if kind.lower() == b"basic":  # a browser: any user name, the token as password
-            try:
-                given = base64.b64decode(given, validate=True).partition(b":")[2]
-            except binascii.Error:
-                given = b""
-        elif kind.lower() != b"bearer":
-            given = b""
-        return hmac.compare_digest(given.strip(), self._token)
 
 
 def today() -> date:
@@ -183,13 +117,13 @@ class Gateway:
         return refusal(status, f"{kind}: {reason.strip()}")
 
     async def receipt(self, key: str) -> Response:
-        view = await self._ask(lambda engine: engine.status(key))
+        view = await self.ask(lambda engine: engine.status(key))
         if view is None:
             return refusal(404, f"no receipt with key {key!r} was accepted")
         return answer(200, views.receipt_json(view))
 
     async def copy(self, key: str) -> Response:
-        view = await self._ask(lambda engine: engine.status(key))
+        view = await self.ask(lambda engine: engine.status(key))
         if view is None or view.status != states.CONFIRMED:
             return refusal(404, "the operator does not have this receipt (yet)")
         return HTMLResponse(views.copy_page(view))
@@ -201,7 +135,7 @@ class Gateway:
         text = request.query_params.get("limit", "50")
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LIST_LIMIT):
             return refusal(422, f"limit: {text!r} is not a number from 1 to {LIST_LIMIT}")
-        found, counts = await self._ask(lambda engine: self._latest(engine, status, int(text)))
+        found, counts = await self.ask(lambda engine: self._latest(engine, status, int(text)))
         return answer(200, {"receipts": found, "counts": counts})
 
     def _latest(self, engine: Engine, status: str, limit: int) -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -214,7 +148,7 @@ class Gateway:
 
     async def change(self, event: Event, key: str) -> Response:
         """Retry or cancel: a person's word about one receipt."""
-        if await self._ask(lambda engine: engine.status(key)) is None:
+        if await self.ask(lambda engine: engine.status(key)) is None:
             return refusal(404, f"no receipt with key {key!r} was accepted")
         reply, _, view = await self._reply(event, key)
         if reply is None:
@@ -226,7 +160,7 @@ class Gateway:
     # --- registers ---------------------------------------------------------------------------------------------------
 
     async def registers(self) -> Response:
-        return answer(200, {"registers": await self._ask(self._registers)})
+        return answer(200, {"registers": await self.ask(self._registers)})
 
     def _registers(self, engine: Engine) -> list[dict[str, Any]]:
         now_us = clock.wall_us()
@@ -243,7 +177,7 @@ class Gateway:
 
     async def self_test(self) -> Response:
         now_us = clock.wall_us()
-        lines = await self._ask(
+        lines = await self.ask(
             lambda engine: self_test.lines(engine.registers(), self._runtime.facts(now_us))
         )
         return answer(200, {"ok": all(line["ok"] for line in lines), "lines": lines})
@@ -254,7 +188,7 @@ class Gateway:
         if index is None:
             return refusal(404, f"no register {name!r}; there are: {', '.join(self._names)}")
         self._runtime.post(event(index))
-        shown = (await self._ask(self._registers))[index]
+        shown = (await self.ask(self._registers))[index]
         return answer(202, shown)
 
     # --- the rest ----------------------------------------------------------------------------------------------------
@@ -262,7 +196,7 @@ class Gateway:
     async def health(self) -> Response:
         if self._runtime.failure or self._runtime.ended.is_set():
             return refusal(503, self._runtime.failure or "stopped")
-        backlog, up = await self._ask(
+        backlog, up = await self.ask(
             lambda engine: (
                 engine.backlog,
                 sum(view.state not in (states.DOWN, states.UNSEEN) for view in engine.registers()),
@@ -273,7 +207,7 @@ class Gateway:
         )
 
     async def page(self) -> Response:
-        registers, (receipts, counts) = await self._ask(
+        registers, (receipts, counts) = await self.ask(
             lambda engine: (self._registers(engine), self._latest(engine, "", 50))
         )
         return HTMLResponse(views.page(registers, receipts, counts))
@@ -307,7 +241,8 @@ class Gateway:
         except TimeoutError:
             return None, False, None
 
-    async def _ask(self, question: Callable[[Engine], Any]) -> Any:
+    async def ask(self, question: Callable[[Engine], Any]) -> Any:
+        """Look something up in the engine. Raises `TimeoutError`, and `RuntimeError` when it has stopped."""
         asked: Future[Any] = self._runtime.ask(question)
         return await asyncio.wait_for(asyncio.wrap_future(asked), ANSWER_LIMIT_S)
 
@@ -361,6 +296,7 @@ def application(
     token: str = "",
     loopback: bool = True,
     max_body: int = 1 << 20,
+    z: ZSettings = ZSettings(),  # noqa: B008  immutable
 ) -> FastAPI:
     """The FastAPI application around a runtime. ``addresses``: where each register is, for people."""
     gateway = Gateway(runtime, defaults, addresses, max_body)
@@ -410,6 +346,8 @@ def application(
             return await gateway.order(name, event)
 
         app.add_api_route(f"/registers/{{name}}/{path}", order, methods=["POST"], name=path)
+
+    ZPages(runtime, gateway.ask, z).add_to(app)
 
     @app.get("/health")
     async def health() -> Response:

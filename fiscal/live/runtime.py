@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fiscal.engine import states
 from fiscal.engine.config import EngineConfig
@@ -32,7 +32,6 @@ from fiscal.engine.events import (
     Exchange,
     Exchanged,
     Perform,
-    Performed,
     RegisterChanged,
     Reply,
     Reported,
@@ -42,14 +41,16 @@ from fiscal.engine.events import (
     TotalsAsked,
     WallClockSet,
 )
-from fiscal.engine.outcomes import Blame, Outcome, Refused, Seen, Unknown, reason_of
+from fiscal.engine.outcomes import Outcome
 from fiscal.engine.views import ReceiptView
 from fiscal.journal import Journal
 from fiscal.live import clock
 from fiscal.live.operator_line import Carrier
+from fiscal.live.watching import Watching
 from fiscal.live.worker import Cable, Port, Worker
 from fiscal.live.writer import Writer
-from fiscal.watch.facts import Fact, Facts
+from fiscal.watch.facts import Fact
+from fiscal.watch.z_reports import Book, OpenShift
 
 log = logging.getLogger("fiscal.engine")
 T = TypeVar("T")
@@ -59,6 +60,13 @@ CLOCK_STEP_US = 1_000_000
 
 Answered = Callable[[Reply, bool, ReceiptView | None], None]
 """Called in the engine's thread with the reply, whether the key had been accepted before, and what is true of the receipt now."""
+
+
+class XReport(NamedTuple):
+    """A `ShiftTotals` or why there is none, and what the journal's receipts came to at that moment (``None``: it knows of none)."""
+
+    outcome: Outcome
+    counted: OpenShift | None
 
 
 class _Request:
@@ -109,7 +117,9 @@ class Runtime:
         self._journal = journal
         self._inbox: SimpleQueue[Event | _Request | _Question | _Stop] = SimpleQueue()
         now_us, wall_us = clock.now_us(), clock.wall_us()
-        self._engine = Engine.recover(config, journal.records(), now_us, wall_us)
+        self._watching = Watching(len(names))
+        history = self._watching.reading(journal.records())
+        self._engine = Engine.recover(config, history, now_us, wall_us)
         self._offset_us = wall_us - now_us
         self._waiting: dict[str, list[tuple[Answered, bool]]] = {}
         self._by_status: dict[str, dict[str, None]] = {}
@@ -121,8 +131,7 @@ class Runtime:
         self._writer = Writer(journal, self._inbox.put, self._journal_broken)
         self._workers = [Worker(index, port, self._inbox.put) for index, port in enumerate(ports)]
         self._carrier = Carrier(*operator, self._inbox.put) if operator else None
-        self._facts = [Facts() for _ in names]
-        self._asked_reports: dict[int, Future[Outcome]] = {}
+        self._asked_reports: dict[int, Future[XReport]] = {}
         self._report_number = 0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._stopped = False
@@ -173,30 +182,31 @@ class Runtime:
         """How many receipts are in each status. Only inside `ask`."""
         return {status: len(keys) for status, keys in sorted(self._by_status.items()) if keys}
 
-    def report(self, register: int, paper: bool = False) -> Future[Outcome]:
-        """An X-report: a `ShiftTotals`, or why there is none."""
-        future: Future[Outcome] = Future()
+    def report(self, register: int, paper: bool = False) -> Future[XReport]:
+        """An X-report, as soon as the receipt in work is finished."""
+        future: Future[XReport] = Future()
 
         def begin(engine: Engine) -> None:
             self._report_number += 1
             self._asked_reports[self._report_number] = future
             self._inbox.put(TotalsAsked(register, self._report_number, paper))
 
-        self.ask(begin)
+        began = self.ask(begin)
+        began.add_done_callback(lambda asked: _pass_on(asked, future))
         return future
 
     def facts(self, wall_us: int) -> list[Mapping[str, Fact]]:
         """What is known of each register at this moment. Times are of the wall clock. Only inside `ask`."""
-        return [facts.at(wall_us) for facts in self._facts]
+        return [facts.at(wall_us) for facts in self._watching.facts]
 
     def network(self, ok: bool, detail: str) -> None:
         """Somebody has looked whether this computer reaches the world. From any thread."""
-        self.ask(lambda engine: self._network(ok, detail))
+        self.ask(lambda engine: self._watching.network(ok, detail))
 
-    def _network(self, ok: bool, detail: str) -> None:
-        wall_us = clock.wall_us()
-        for facts in self._facts:
-            facts.tell("internet", ok, wall_us, detail)
+    @property
+    def book(self) -> Book:
+        """The Z-reports. Only inside `ask`."""
+        return self._watching.book
 
     def cables(self) -> tuple[Cable, ...]:
         """What is known of each register's cable."""
@@ -283,7 +293,7 @@ class Runtime:
                 elif kind is _Stop:
                     return
                 else:
-                    self._watch(item)
+                    self._watching.event(item)
                     self._carry_out(engine.handle(item, now_us))
                     if kind is CommitFailed:
                         self._writer.heard()
@@ -293,23 +303,6 @@ class Runtime:
                 if now_us >= check_us:
                     self._check_clock(now_us)
                     check_us = now_us + CLOCK_CHECK_US
-
-    def _watch(self, event: Any) -> None:
-        """Note what an event says about a register."""
-        wall_us = clock.wall_us()
-        if isinstance(event, Exchanged):
-            facts = self._facts[event.register]
-            facts.carried(event.connected, bool(event.answer), event.problem, wall_us)
-        elif isinstance(event, Performed):
-            facts = self._facts[event.register]
-            outcome = event.outcome
-            facts.tell("agent", True, wall_us)
-            if isinstance(outcome, Seen):
-                facts.probed(outcome, wall_us)
-            elif isinstance(outcome, Unknown) or (
-                isinstance(outcome, Refused) and outcome.blame is Blame.LINE
-            ):
-                facts.tell("cable", False, wall_us, reason_of(outcome))
 
     def _request(self, engine: Engine, request: _Request, now_us: int) -> None:
         key = request.key
@@ -338,6 +331,7 @@ class Runtime:
         for effect in effects:
             kind = type(effect)
             if kind is Commit:
+                self._watching.commit(effect)  # type: ignore[arg-type]
                 self._writer.write(effect)  # type: ignore[arg-type]
             elif kind is Perform:
                 self._workers[effect.register].perform(effect.number, effect.task)  # type: ignore[union-attr]
@@ -360,7 +354,8 @@ class Runtime:
             elif kind is Reported:
                 asked = self._asked_reports.pop(effect.number, None)  # type: ignore[union-attr]
                 if asked is not None:
-                    asked.set_result(effect.outcome)  # type: ignore[union-attr]
+                    name = self.config.registers[effect.register].name  # type: ignore[union-attr]
+                    asked.set_result(XReport(effect.outcome, self.book.open_shifts().get(name)))  # type: ignore[union-attr]
             elif isinstance(effect, RegisterChanged):
                 name = self.config.registers[effect.register].name
                 level = logging.WARNING if effect.state == states.DOWN else logging.INFO
@@ -402,6 +397,9 @@ class Runtime:
         """Nobody is left to answer: say so to those who wait."""
         reason = f"journal: {self.failure or 'the engine has stopped'}"
         waiting, self._waiting = self._waiting, {}
+        reports, self._asked_reports = self._asked_reports, {}
+        for report in reports.values():
+            report.set_exception(RuntimeError(reason))
         for key, answers in waiting.items():
             for answered, known in answers:
                 answered(Reply(key, False, reason), known, None)
@@ -414,3 +412,10 @@ class Runtime:
                 item.answered(Reply(item.key, False, reason), False, None)
             elif isinstance(item, _Question):
                 item.future.set_exception(RuntimeError(reason))
+
+
+def _pass_on(asked: Future[None], future: Future[XReport]) -> None:
+    """What could not even be asked will not be answered."""
+    error = asked.exception()
+    if error is not None:
+        future.set_exception(error)

@@ -91,7 +91,8 @@ def _scaled(value: Any, scale: int, unit: str) -> int:
     return whole
 
 
-def _kopecks(value: Any) -> int:
+def kopecks(value: Any) -> int:
+    """Roubles as they come from outside. Raises ValueError."""
     return _scaled(value, 100, "a rouble")
 
 
@@ -109,7 +110,7 @@ def _named(names: dict[str, Any]) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-Roubles = Annotated[int, BeforeValidator(_kopecks)]
+Roubles = Annotated[int, BeforeValidator(kopecks)]
 """Kopecks inside, roubles outside."""
 Quantity = Annotated[int, BeforeValidator(_millionths)]
 

@@ -25,11 +25,13 @@ from fiscal.live import http, makes
 from fiscal.live.config import Config, ConfigError, Register
 from fiscal.live.drive_file import DriveFileError
 from fiscal.live.emulated import EmulatedRegister, Endpoint, PtyEndpoint, TcpEndpoint
+from fiscal.live.guard import LOOPBACK
 from fiscal.live.links import split_tcp
 from fiscal.live.network import NetworkCheck
 from fiscal.live.runtime import Runtime
 from fiscal.live.trace import TraceFile
 from fiscal.live.worker import Port
+from fiscal.live.z_http import ZSettings
 from fiscal.makes import FFD, MAKES
 from fiscal.registers.conversation import Settings
 
@@ -61,7 +63,7 @@ class StartError(Exception):
 def token_of(config: Config) -> str:
     """The token from the configuration or the environment. Raises `ConfigError` when one is needed and there is none."""
     token = os.environ.get(TOKEN_VARIABLE) or config.http.token
-    if not token and config.http.host not in http.LOOPBACK:
+    if not token and config.http.host not in LOOPBACK:
         raise ConfigError(
             f"http.host: {config.http.host!r} is reachable from outside: give http.token, or {TOKEN_VARIABLE} in the environment"
         )
@@ -149,8 +151,9 @@ class Server:
             config.defaults(),
             [self.addresses[register.name] for register in config.registers],
             token=token,
-            loopback=config.http.host in http.LOOPBACK,
+            loopback=config.http.host in LOOPBACK,
             max_body=config.http.max_body_kib * 1024,
+            z=ZSettings(config.seeds(), config.shop.z_link),
         )
         self._stack.callback(_serve(app, listener))
 

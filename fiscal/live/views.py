@@ -131,7 +131,7 @@ def register_json(
     }
 
 
-_STYLE = (
+STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#222;background:#fff}"
     "table{border-collapse:collapse;width:100%;margin:0 0 2em}"
     "th,td{text-align:left;padding:.3em .8em .3em 0;border-bottom:1px solid #ccc;vertical-align:top}"
@@ -139,12 +139,25 @@ _STYLE = (
 )
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], empty: str) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], empty: str) -> str:
     if not rows:
         return f"<p>{empty}</p>"
     titles = "".join(f'<th scope="col">{title}</th>' for title in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+
+
+NAVIGATION = (("/", "Registers"), ("/z-reports", "Z-reports"))
+
+
+def framed(title: str, body: str) -> str:
+    """A page without scripts or anything from elsewhere. ``body`` is HTML."""
+    links = " · ".join(f'<a href="{path}">{name}</a>' for path, name in NAVIGATION)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>'
+        f"<nav>{links}</nav><h1>{escape(title)}</h1>{body}</body></html>"
+    )
 
 
 def page(registers: list[dict[str, Any]], receipts: list[dict[str, Any]], counts: dict[str, int]) -> str:
@@ -174,11 +187,9 @@ def page(registers: list[dict[str, Any]], receipts: list[dict[str, Any]], counts
         for one in receipts
     ]
     summary = ", ".join(f"{status} {count}" for status, count in counts.items()) or "none yet"
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Fiscal registers</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
-        "<h1>Fiscal registers</h1>"
-        + _table(
+    return framed(
+        "Fiscal registers",
+        table(
             (
                 "Register",
                 "State",
@@ -191,10 +202,9 @@ def page(registers: list[dict[str, Any]], receipts: list[dict[str, Any]], counts
             "No registers.",
         )
         + f"<h2>Receipts</h2><p>{escape(summary)}</p>"
-        + _table(
+        + table(
             ("Key", "Status", "Total", "Register", "Document", "Accepted"), receipt_rows, "No receipts yet."
-        )
-        + "</body></html>"
+        ),
     )
 
 
@@ -216,9 +226,9 @@ def copy_page(view: ReceiptView) -> str:
     ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Receipt</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Receipt {document['number']}</h1>"
+        f"<style>{STYLE}</style></head><body><h1>Receipt {document['number']}</h1>"
         f"<p>{escape(view.receipt.site)}, INN {escape(view.receipt.entity)}, {document['time'].replace('T', ' ')}</p>"
-        + _table(("Name", "Quantity", "Sum"), lines, "")
+        + table(("Name", "Quantity", "Sum"), lines, "")
         + f"<p>Total {shown['total']}. Drive {document['drive']}, document {document['number']}, sign {document['sign']}.</p>"
         + qr_svg(document["qr"])
         + "</body></html>"

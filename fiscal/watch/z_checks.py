@@ -81,14 +81,19 @@ def _journal(report: ZReport) -> Check:
         sums = report.sums_kop
         if sums is None:
             return Check("journal", None, "the register did not tell what it counted")
-        wrong = _differences(sums, _sums(counted))
+        wrong = _sums_differ(sums, _sums(counted))
         return Check("journal", not wrong, wrong)
-    wrong = "; ".join(
+    wrong = differences(told, counted)
+    return Check("journal", not wrong, wrong)
+
+
+def differences(told: Turnovers, counted: Turnovers) -> str:
+    """In which counts and sums a register differs from the journal; empty when it does not."""
+    return "; ".join(
         part
         for name, theirs, ours in zip(TYPES, told, counted, strict=True)
         if (part := _turnovers_differ(name, theirs, ours))
     )
-    return Check("journal", not wrong, wrong)
 
 
 def _turnovers_differ(name: str, theirs: Turnover, ours: Turnover) -> str:
@@ -101,7 +106,7 @@ def _turnovers_differ(name: str, theirs: Turnover, ours: Turnover) -> str:
     return f"{name}: {', '.join(parts)}" if parts else ""
 
 
-def _differences(theirs: Sums, ours: Sums) -> str:
+def _sums_differ(theirs: Sums, ours: Sums) -> str:
     return "; ".join(
         f"{name}: {roubles(is_)}, in the journal {roubles(wanted)} ({signed(is_ - wanted)})"
         for name, is_, wanted in zip(TYPES, theirs, ours, strict=True)

@@ -13,8 +13,9 @@ crash, still comes to the shift in which it was made.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 from fiscal.engine import records
 from fiscal.engine.outcomes import Recorded, Turnover
@@ -35,7 +36,8 @@ class ZReport:
     ``number`` is the shift's. ``told`` and ``sums_kop`` are what the register counted, ``counted`` what the journal's receipts come to;
     ``None`` where the register did not say. ``drawer_kop`` is the cash in the drawer after it, which an ATOL register tells without
     its sign. ``confirmed_wall_us``: when the operator was known to have the report, 0 for not yet; a drive learns no more than that, and
-    the operator passes it on to the tax service. ``taxation``: tag 1062, the systems its receipts used. ``time_s``: the drive's clock.
+    the operator passes it on to the tax service. ``taxation``: tag 1062, the systems its receipts used. ``time_s``: the drive's clock;
+    ``first_s``: the same for the first receipt that the journal knows, 0 for none.
     """
 
     register: str
@@ -55,6 +57,7 @@ class ZReport:
     document: int
     sign: int
     time_s: int
+    first_s: int
 
     @property
     def day(self) -> Turnovers:
@@ -74,13 +77,15 @@ class OpenShift:
 class _Count:
     """Receipts added up, by settlement type."""
 
-    __slots__ = ("rows", "taxation")
+    __slots__ = ("first_s", "rows", "taxation")
 
     def __init__(self) -> None:
+        self.first_s = 0
         self.rows = [[0] * _SIZE for _ in SettlementType]
         self.taxation = 0
 
-    def add(self, money: _Money) -> None:
+    def add(self, time_s: int, money: _Money) -> None:
+        self.first_s = min(self.first_s or time_s, time_s)
         row = self.rows[money.type - 1]
         for at, kop in enumerate((1, money.total_kop, *money.paid)):
             row[at] += kop
@@ -104,12 +109,17 @@ class _Money:
 
 
 class _Shift:
-    __slots__ = ("confirmed_wall_us", "count", "ended")
+    __slots__ = ("confirmed_wall_us", "count", "ended", "row")
 
     def __init__(self, ended: records.ShiftEnded, confirmed_wall_us: int) -> None:
         self.ended = ended
         self.count = _Count()
         self.confirmed_wall_us = confirmed_wall_us
+        self.row: ZReport | None = None  # as long as nothing has changed
+
+    def add(self, time_s: int, money: _Money) -> None:
+        self.count.add(time_s, money)
+        self.row = None
 
 
 class _Drive:
@@ -121,15 +131,15 @@ class _Drive:
         self.register = register
         self.numbers: list[int] = []  # of the documents of the reports
         self.shifts: list[_Shift] = []
-        self.rest: list[tuple[int, _Money]] = []
+        self.rest: list[tuple[int, int, _Money]] = []  # document, its time
         self.confirmed = 0, 0  # up to which document, and since when
 
-    def receipt(self, document: int, money: _Money) -> None:
-        at = bisect_left(self.numbers, document)
+    def receipt(self, recorded: Recorded, money: _Money) -> None:
+        at = bisect_left(self.numbers, recorded.document)
         if at < len(self.shifts):
-            self.shifts[at].count.add(money)
+            self.shifts[at].add(recorded.time_s, money)
         else:
-            self.rest.append((document, money))
+            self.rest.append((recorded.document, recorded.time_s, money))
 
     def close(self, ended: records.ShiftEnded) -> _Shift | None:
         """A new shift. The same report may come twice (it was asked for again): then ``None``, and the one that says more stays."""
@@ -137,17 +147,18 @@ class _Drive:
         if at < len(self.numbers) and self.numbers[at] == ended.document:
             if len(ended.turnovers_kop) > len(self.shifts[at].ended.turnovers_kop):
                 self.shifts[at].ended = ended
+                self.shifts[at].row = None
             return None
         document, wall_us = self.confirmed
         shift = _Shift(ended, wall_us if ended.document <= document else 0)
         self.numbers.insert(at, ended.document)
         self.shifts.insert(at, shift)
         rest, self.rest = self.rest, []
-        for number, money in rest:
+        for number, time_s, money in rest:
             if number < ended.document:
-                shift.count.add(money)
+                shift.add(time_s, money)
             else:
-                self.rest.append((number, money))
+                self.rest.append((number, time_s, money))
         return shift
 
     def confirm(self, document: int, wall_us: int) -> None:
@@ -156,6 +167,7 @@ class _Drive:
                 break
             if shift.ended.document <= document:
                 shift.confirmed_wall_us = wall_us
+                shift.row = None
         self.confirmed = max(self.confirmed, (document, wall_us))
 
 
@@ -167,31 +179,48 @@ class Book:
         self._reissued: set[str] = set()  # they may get a second one
         self._drives: dict[str, _Drive] = {}
         self._shifts: list[_Shift] = []  # as they came
+        self._notes: dict[type[Any], Callable[[Any], None]] = {
+            records.Accepted: self._accepted,
+            records.Documented: self._documented,
+            records.Orphaned: self._orphaned,
+            records.Reissued: self._reissue,
+            records.Cancelled: self._cancelled,
+            records.Confirmed: self._confirmed,
+            records.ShiftEnded: self._shift_ended,
+        }
         for record in history:
             self.add(record)
 
     def add(self, record: records.Record) -> None:
         """One more record of the journal, in order."""
-        if isinstance(record, records.Accepted):
-            self._money[record.key] = _Money(record.receipt)
-        elif isinstance(record, records.Documented):
-            found = self._money[record.key] if record.key in self._reissued else self._money.pop(record.key)
-            self._receipt(record.register, record.recorded, found)
-        elif isinstance(record, records.Orphaned):
-            self._receipt(record.register, record.recorded, self._money[record.key])
-        elif isinstance(record, records.Reissued):
-            self._reissued.add(record.key)
-        elif isinstance(record, records.Cancelled):
-            self._money.pop(record.key, None)
-        elif isinstance(record, records.Confirmed):
-            self._drive(record.register, record.drive).confirm(record.document, record.confirmed_wall_us)
-        elif isinstance(record, records.ShiftEnded):
-            shift = self._drive(record.register, record.drive).close(record)
-            if shift is not None:
-                self._shifts.append(shift)
+        note = self._notes.get(type(record))
+        if note is not None:
+            note(record)
 
-    def _receipt(self, register: str, recorded: Recorded, money: _Money) -> None:
-        self._drive(register, recorded.drive).receipt(recorded.document, money)
+    def _accepted(self, record: records.Accepted) -> None:
+        self._money[record.key] = _Money(record.receipt)
+
+    def _documented(self, record: records.Documented) -> None:
+        money = self._money[record.key] if record.key in self._reissued else self._money.pop(record.key)
+        self._drive(record.register, record.recorded.drive).receipt(record.recorded, money)
+
+    def _orphaned(self, record: records.Orphaned) -> None:
+        money = self._money[record.key]
+        self._drive(record.register, record.recorded.drive).receipt(record.recorded, money)
+
+    def _reissue(self, record: records.Reissued) -> None:
+        self._reissued.add(record.key)
+
+    def _cancelled(self, record: records.Cancelled) -> None:
+        self._money.pop(record.key, None)
+
+    def _confirmed(self, record: records.Confirmed) -> None:
+        self._drive(record.register, record.drive).confirm(record.document, record.confirmed_wall_us)
+
+    def _shift_ended(self, record: records.ShiftEnded) -> None:
+        shift = self._drive(record.register, record.drive).close(record)
+        if shift is not None:
+            self._shifts.append(shift)
 
     def _drive(self, register: str, number: str) -> _Drive:
         drive = self._drives.get(number)
@@ -201,15 +230,20 @@ class Book:
 
     def rows(self) -> list[ZReport]:
         """All reports, in the order in which they came to be known."""
-        return [_row(shift) for shift in self._shifts]
+        found = []
+        for shift in self._shifts:
+            if shift.row is None:
+                shift.row = _row(shift)
+            found.append(shift.row)
+        return found
 
     def open_shifts(self) -> dict[str, OpenShift]:
         """By register: what was made since its last report, in the drive it used last."""
         found = {}
         for number, drive in self._drives.items():
             count = _Count()
-            for _, money in drive.rest:
-                count.add(money)
+            for _, time_s, money in drive.rest:
+                count.add(time_s, money)
             found[drive.register] = OpenShift(drive.register, number, count.turnovers())
         return found
 
@@ -251,6 +285,7 @@ def _row(shift: _Shift) -> ZReport:
         document=ended.document,
         sign=ended.sign,
         time_s=ended.time_s,
+        first_s=shift.count.first_s,
     )
 
 

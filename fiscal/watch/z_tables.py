@@ -84,6 +84,58 @@ def rows(checked: Iterable[tuple[ZReport, tuple[Check, ...]]], template: str = "
     return [Row(report, checks, link(template, report)) for report, checks in checked]
 
 
+class Day(NamedTuple):
+    """What the reports of one day come to. A shift belongs to the day of its first receipt: its report may be made after midnight."""
+
+    date: str
+    reports: int
+    receipts: int
+    sales: tuple[int, ...]  # kopecks by form of payment, in the order of `FORMS`
+    returns: tuple[int, ...]
+    net_kop: int
+
+
+def days(reports: Iterable[ZReport]) -> list[Day]:
+    """Day totals by form of payment, with what was returned."""
+    found: dict[str, Day] = {}
+    for report in reports:
+        day = date(report)
+        so_far = found.get(day, Day(day, 0, 0, _NOTHING, _NOTHING, 0))
+        found[day] = Day(
+            day,
+            so_far.reports + 1,
+            so_far.receipts + report.receipts,
+            _plus(so_far.sales, forms(report.day[0])),
+            _plus(so_far.returns, forms(report.day[1])),
+            so_far.net_kop + net_kop(report),
+        )
+    return [found[day] for day in sorted(found)]
+
+
+def date(report: ZReport) -> str:
+    """The day a shift belongs to, such as ``2026-01-31``."""
+    return moment(report.first_s * 1_000_000 or report.created_wall_us)[:10]
+
+
+def day_dict(day: Day) -> dict[str, Any]:
+    """A day for JSON and data frames, with the names of `COLUMNS`."""
+    return {
+        "date": day.date,
+        "reports": day.reports,
+        "receipts": day.receipts,
+        "sum": roubles(day.net_kop),
+        **{f"sale_{form}": roubles(kop) for form, kop in zip(FORMS, day.sales, strict=True)},
+        **{f"return_{form}": roubles(kop) for form, kop in zip(FORMS, day.returns, strict=True)},
+    }
+
+
+def _plus(some: Sequence[int], more: Sequence[int]) -> tuple[int, ...]:
+    return tuple(a + b for a, b in zip(some, more, strict=True))
+
+
+_NOTHING = (0,) * len(FORMS)
+
+
 def as_dicts(table: Sequence[Row]) -> list[dict[str, Any]]:
     """A dictionary a row, for JSON and data frames."""
     return [{column.name: column.value(row) for column in COLUMNS} for row in table]
