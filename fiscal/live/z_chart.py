@@ -58,7 +58,7 @@ def day_bars(days: Sequence[Day]) -> str:
         )
         parts.append(_text(WIDTH - _RIGHT + 32, y + 11, FORMS[form]))
     if low:
-        parts.append(_text(WIDTH - _RIGHT + 14, _TOP + 24 + 20 * len(used), "below the line: returned"))
+        parts.append(_text(WIDTH - _RIGHT + 14, _TOP + 24 + 20 * len(used), "lighter: returned"))
     return _svg("Day totals by form of payment, roubles", parts)
 
 
@@ -109,10 +109,10 @@ class _Scale:
     """Kopecks to vertical places, with round numbers marked."""
 
     def __init__(self, low: int, high: int) -> None:
-        step = next(step for step in _STEPS if (high - low) / step <= 6)
+        step: int = next(step for step in _STEPS if (high - low) / step <= 6)
         self._step = step
-        self._low = low // step * step
-        self._high = max(-(-high // step) * step, step)
+        self._low: int = low // step * step
+        self._high: int = max(-(-high // step) * step, step)
 
     def y(self, kop: int) -> float:
         inner = HEIGHT - _TOP - _BOTTOM

@@ -22,6 +22,7 @@ from fiscal.watch.z_tables import (
 HEAD = (
     "Register",
     "Number",
+    "Checked",
     "Created",
     "At the operator",
     "Receipts",
@@ -32,11 +33,10 @@ HEAD = (
     "Running total",
     "Drive, registration, taxation",
     "Documents",
-    "Checked",
 )
 _STYLE = (
-    "<style>body{max-width:96em}figure{margin:0 0 1.5em}figcaption{font-weight:600}svg{width:100%;height:auto}"
-    "td{white-space:nowrap}td.remark{white-space:normal;color:#333}tr.differs td{border-bottom:0}b.no{color:#b00020}</style>"
+    "<style>body{max-width:110em;font-size:14px}figure{margin:0 0 1.5em}figcaption{font-weight:600}svg{width:100%;height:auto}"
+    "td{white-space:nowrap;padding-right:.6em}td.remark{white-space:normal;color:#333}tr.differs td{border-bottom:0}b.no{color:#b00020}</style>"
 )
 
 
@@ -88,6 +88,7 @@ def _report(row: Row) -> str:
     cells = (
         escape(report.register),
         str(report.number),
+        f"<b class=no>{WORDS[ok]}</b>" if ok is False else WORDS[ok],
         _moment(report.created_wall_us),
         _moment(report.confirmed_wall_us) or "not yet",
         str(report.receipts),
@@ -98,7 +99,6 @@ def _report(row: Row) -> str:
         running,
         f"{escape(report.drive)}<br><small>{escape(report.registration.strip())} {taxation_text(report.taxation)}</small>",
         f"{documents}<br><small>sign {report.sign}</small>",
-        f"<b class=no>{WORDS[ok]}</b>" if ok is False else WORDS[ok],
     )
     found = remarks(row.checks)
     shown = (
@@ -114,7 +114,8 @@ def _with_returns(sold: int, returned: int) -> str:
 
 
 def _moment(wall_us: int) -> str:
-    return moment(wall_us)[:16].replace("T", " ")
+    day, _, clock = moment(wall_us).partition("T")
+    return f"{day}<br><small>{clock[:5]}</small>" if day else ""
 
 
 DAY_HEAD = ("Day", "Reports", "Receipts", *(form.capitalize() for form in FORMS), "Sum")
