@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from bench import cli_size
+from bench import cli_fit, cli_size
 from bench.keep import keep, unwritable
 from bench.scenario import ScenarioError, load
 
@@ -26,6 +26,7 @@ examples:
   bench run scenarios/quiet_day.toml --json                  one JSON object for machines
   bench run scenarios/burst_of_15.toml --replications 20     intervals over 20 independent days
   bench size scenarios/black_friday.toml --late-share 0.001  how many registers are enough?
+  bench fit orders.csv --toml                                what is the rate of my own orders?
   bench check scenarios/*.toml                               are these files right?
   bench replay runs/black_friday                             does that result come out again, to the bit?
 
@@ -126,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.set_defaults(command=_replay)
 
     cli_size.add(commands)
+    cli_fit.add(commands)
 
     speed = commands.add_parser(
         "speed",
