@@ -43,7 +43,8 @@ def plot_sizing(sizing: Sizing) -> Chart:
     ax.set_ylim(0, 4 * max(float(table["high"].max()), sizing.late_share, 1e-4))
     ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel(f"registers {sizing.template} (and {sizing.others} others)")
+    beside = f"{sizing.template} (and {sizing.others} others)" if sizing.others else "in all"
+    ax.set_xlabel(f"registers {beside}")
     ax.set_ylabel("receipts recorded late")
     ax.set_title(f"{sizing.scenario}: how many registers?")
     ax.legend(loc="upper right")

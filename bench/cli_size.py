@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
         "--register",
         default="",
         metavar="NAME",
-        help="the entry of farm.registers that grows (default: the first)",
+        help="grow this entry of farm.registers alone (default: the whole farm, in its own proportions)",
     )
     size.add_argument(
         "--most", type=int, default=256, metavar="N", help="registers of it at most (default: %(default)s)"

@@ -12,26 +12,33 @@ replication give the same late receipts there, which a test holds.
 
 from __future__ import annotations
 
+import functools
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from bench import kernel
+from bench.executors import mapped
 from bench.faults import calendar, outages
-from bench.scenario import Scenario
+from bench.progress import Progress
+from bench.scenario import Scenario, parse
 from bench.scenario_farm import Service
 from bench.scenario_model import US_PER_S
-from bench.simulate import engine_config, places
+from bench.simulate import Place, engine_config, places
 from bench.statistics import Interval, t_interval
 from bench.streams import stream
 from bench.timed import service_times
 from bench.traffic_arrays import receipt_arrays
 
 ServiceKey = tuple[str, int, int]
+_PIECES = 8  # days go to workers in so many pieces
 DRAIN_US = 86_400 * US_PER_S
 """How long after the end of the orders a queue may still be worked off, before what waits counts as late."""
 
@@ -59,20 +66,26 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """Late receipts and all receipts of each day, under one farm."""
+    """What one farm does with each of the days: late receipts, all receipts, mean and longest wait from payment to the record (seconds).
+
+    A receipt that was never recorded waits until a day after the orders end.
+    """
 
     late: tuple[int, ...]
     receipts: tuple[int, ...]
+    mean_wait_s: tuple[float, ...] = ()
+    longest_wait_s: tuple[float, ...] = ()
+
+    def shares(self) -> list[float]:
+        """The late share of each day; 0 on a day without receipts."""
+        return [
+            late / receipts if receipts else 0.0
+            for late, receipts in zip(self.late, self.receipts, strict=True)
+        ]
 
     def share(self, level: float = 0.95) -> Interval:
         """Late share with Student's t interval over days; the receipts of one day are not independent, days are."""
-        return t_interval(
-            [
-                late / receipts if receipts else 0.0
-                for late, receipts in zip(self.late, self.receipts, strict=True)
-            ],
-            level,
-        )
+        return t_interval(self.shares(), level)
 
     @property
     def days_with_late(self) -> int:
@@ -103,20 +116,27 @@ class Lived(NamedTuple):
     fates: kernel.Fates
 
 
-def lateness(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -> Lateness:
-    """How many receipts of each day the scenario's farm records late."""
+def lateness(
+    scenario: Scenario, days: Sequence[Day], seed: int | None = None, *, slower: float = 1.0
+) -> Lateness:
+    """How many receipts of each day the scenario's farm records late, and how long they wait."""
     deadline_us = round(scenario.shop.deadline_s * US_PER_S)
     end_us = scenario.duration_us + DRAIN_US
-    late = [
-        int(lived.fates.late(one.traffic, deadline_us, end_us).sum())
-        for one, lived in zip(days, live(scenario, days, seed), strict=True)
-    ]
-    return Lateness(tuple(late), tuple(len(one.traffic) for one in days))
+    late, mean_s, longest_s = [], [], []
+    for one, lived in zip(days, live(scenario, days, seed, slower=slower), strict=True):
+        late.append(int(lived.fates.late(one.traffic, deadline_us, end_us).sum()))
+        told_us = lived.fates.told_us
+        waits_us = (np.where(told_us < 0, end_us, told_us) - one.traffic.at_us)[one.traffic.kind >= 0]
+        mean_s.append(int(waits_us.sum()) / len(waits_us) / 1e6 if len(waits_us) else 0.0)
+        longest_s.append(int(waits_us.max()) / 1e6 if len(waits_us) else 0.0)
+    return Lateness(tuple(late), tuple(len(one.traffic) for one in days), tuple(mean_s), tuple(longest_s))
 
 
-def live(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -> Iterator[Lived]:
-    """Let the scenario's farm live through each of the days."""
-    farm_places = places(scenario)
+def live(
+    scenario: Scenario, days: Sequence[Day], seed: int | None = None, *, slower: float = 1.0
+) -> Iterator[Lived]:
+    """Let the scenario's farm live through each of the days; ``slower`` stretches the service times of all registers."""
+    farm_places = [_slower(place, slower) for place in places(scenario)]
     config = engine_config(scenario, farm_places)
     end_us = scenario.duration_us + DRAIN_US
     names = {
@@ -147,7 +167,82 @@ def live(scenario: Scenario, days: Sequence[Day], seed: int | None = None) -> It
             ),
         )
         service_us = np.stack([one.service_us(*wanted) for wanted in services])
+        if slower != 1.0 and any(service is not None for service, _, _ in services):
+            named = np.array([[service is not None] for service, _, _ in services])
+            service_us = np.where(named, np.rint(service_us * slower).astype(np.int64), service_us)
         yield Lived(farm, service_us, kernel.simulate(farm, one.traffic, service_us, end_us))
+
+
+def _slower(place: Place, factor: float) -> Place:
+    facts = place.facts
+    changed = replace(
+        facts,
+        service_base_us=round(facts.service_base_us * factor),
+        service_line_us=round(facts.service_line_us * factor),
+    )
+    return replace(place, facts=changed)
+
+
+@dataclass(frozen=True, slots=True)
+class SameDays:
+    """The days that a question asks about, the same for every farm (common random numbers).
+
+    Here they are made once. With an executor, pieces of them go to its workers, which make the days they are asked for and keep them: the
+    numbers of a day follow from scenario, seed and replication alone, so the answers are the same to the bit wherever they are found.
+    """
+
+    scenario: Scenario
+    replications: int
+    seed: int | None = None
+    executor: Executor | None = None
+    _made: list[Day] = field(default_factory=list, repr=False)
+
+    def days(self, progress: Progress | None = None) -> list[Day]:
+        """The days themselves, made here."""
+        for replication in range(len(self._made), self.replications):
+            self._made.append(day(self.scenario, replication, self.seed))
+            if progress is not None:
+                progress(replication + 1, self.replications)
+        return self._made
+
+    def lateness(self, farms: Sequence[Scenario], *, slower: float = 1.0) -> list[Lateness]:
+        """What each farm does with the days."""
+        if self.executor is None:
+            return [lateness(farm, self.days(), self.seed, slower=slower) for farm in farms]
+        step = -(-self.replications // _PIECES)
+        pieces = [
+            _Piece(self.scenario, self.seed, range(n, min(n + step, self.replications)), tuple(farms), slower)
+            for n in range(0, self.replications, step)
+        ]
+        answers = mapped(self.executor, _lateness_of_piece, pieces)
+        return [
+            Lateness(
+                *(
+                    tuple(chain.from_iterable(getattr(part, column.name) for part in parts))
+                    for column in fields(Lateness)
+                )
+            )
+            for parts in zip(*answers, strict=True)
+        ]
+
+
+class _Piece(NamedTuple):
+    scenario: Scenario
+    seed: int | None
+    replications: range
+    farms: tuple[Scenario, ...]
+    slower: float
+
+
+def _lateness_of_piece(piece: _Piece) -> list[Lateness]:
+    text, folder = piece.scenario.model_dump_json(), str(piece.scenario.folder)
+    days = [_kept_day(text, folder, piece.seed, replication) for replication in piece.replications]
+    return [lateness(farm, days, piece.seed, slower=piece.slower) for farm in piece.farms]
+
+
+@functools.lru_cache(maxsize=256)
+def _kept_day(text: str, folder: str, seed: int | None, replication: int) -> Day:
+    return day(parse(json.loads(text), folder=folder), replication, seed)
 
 
 def left_out(scenario: Scenario) -> dict[str, int]:

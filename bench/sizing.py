@@ -1,9 +1,9 @@
-"""How many registers are enough: the smallest farm that keeps a target, with how sure that is.
+"""How many registers are enough: the smallest farm that keeps a target, with how sure that is and what would change it.
 
-The farm grows in one place: the registers of one template (an entry of ``farm.registers``) become more or fewer, all else of the
-scenario stays. Every farm sees the same days (common random numbers), so that a larger farm differs from a smaller one by its registers
-alone. The answer is bracketed by doubling and then bisected; a farm is enough when the upper 95 % bound of its late share over the days
-is not above the target. Each farm is a run of the compiled kernel, whose numbers are those of fidelity ``timed``.
+The farm grows as a whole in its own proportions, or by one template (`bench.growth`); all else of the scenario stays. Every farm sees
+the same days (common random numbers), so that a larger farm differs from a smaller one by its registers alone. The answer is
+bracketed by doubling and then bisected; a farm is enough when the upper 95 % bound of its late share over the days is not above the
+target. Each farm is a run of the compiled kernel, whose numbers are those of fidelity ``timed``.
 
     >>> import bench
     >>> from bench.scenario import load
@@ -14,36 +14,55 @@ is not above the target. Each farm is a run of the compiled kernel, whose number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from bench.planner import Day, Lateness, day, lateness, left_out, offered_load
+from bench.growth import Growth
+from bench.planner import Day, Lateness, SameDays, left_out, offered_load
 from bench.progress import Progress
 from bench.scenario import Scenario, ScenarioError
-from bench.statistics import rule_of_three, wilson
+from bench.statistics import Interval, rule_of_three, t_interval, wilson
+from bench.what_if import more_orders, z_report_minutes, z_reports_of
 
 MOST = 256
-"""Registers of the template at which the search gives up unless told otherwise."""
+"""Registers at which the search gives up unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change of the world does to the answer: the late share of the farm found, and whether it still is enough."""
+
+    what: str
+    late_share: Interval
+    enough: bool
 
 
 @dataclass(frozen=True)
 class Sizing:
-    """The answer. ``registers`` is the count of the template's registers, None when no allowed farm keeps the target."""
+    """The answer. ``registers`` is how many of those that grow, None when no allowed farm keeps the target.
+
+    ``template`` is the entry of ``farm.registers`` that grows, "" when the whole farm does; ``others`` are the registers beside it.
+    ``counts`` says how many of each entry the answer has. ``tried`` holds every farm looked at, by its registers that grow.
+    """
 
     scenario: str
     template: str
     registers: int | None
     others: int
+    counts: dict[str, int]
     late_share: float
+    least: int
     most: int
     days: int
     policy: str
     tried: dict[int, Lateness]
     load: float
+    changes: tuple[Change, ...]
     assumptions: tuple[str, ...]
     question: str = ""
 
@@ -53,7 +72,11 @@ class Sizing:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row for each farm tried: registers, late_share with low and high over days, late (of all days), days_with_late, enough."""
+        """A row for each farm tried.
+
+        registers, late_share with low and high over days, late (of all days), receipts, days_with_late, mean_wait_s and longest_wait_s
+        (the mean day's), enough.
+        """
         rows = []
         for count, found in sorted(self.tried.items()):
             share = found.share()
@@ -66,10 +89,31 @@ class Sizing:
                     "late": sum(found.late),
                     "receipts": sum(found.receipts),
                     "days_with_late": found.days_with_late,
-                    "enough": _enough(found, self.late_share),
+                    "mean_wait_s": t_interval(found.mean_wait_s).estimate,
+                    "longest_wait_s": t_interval(found.longest_wait_s).estimate,
+                    "enough": enough(found, self.late_share),
                 }
             )
         return pd.DataFrame(rows)
+
+    @cached_property
+    def one_more(self) -> dict[str, Interval] | None:
+        """What one more register buys, as differences day by day (paired: the days are the same), each with its 95 % interval.
+
+        late_share, mean_wait_s, longest_wait_s; positive: less. None without an answer or when no more were allowed.
+        """
+        if self.registers is None or self.registers + 1 not in self.tried:
+            return None
+        now, more = self.tried[self.registers], self.tried[self.registers + 1]
+        pairs = {
+            "late_share": (now.shares(), more.shares()),
+            "mean_wait_s": (now.mean_wait_s, more.mean_wait_s),
+            "longest_wait_s": (now.longest_wait_s, more.longest_wait_s),
+        }
+        return {
+            name: t_interval([a - b for a, b in zip(before, after, strict=True)])
+            for name, (before, after) in pairs.items()
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Plain data: the answer, its neighbours, how sure it is, what it rests on."""
@@ -81,40 +125,60 @@ class Sizing:
             bad = {"estimate": days.estimate, "low": days.low, "high": high}
         return {
             "scenario": self.scenario,
-            "template": self.template,
+            "grows": self.template or "the whole farm",
             "registers": self.registers,
             "registers_in_all": None if self.registers is None else self.registers + self.others,
+            "farm": self.counts,
             "late_share_target": self.late_share,
             "policy": self.policy,
             "days": self.days,
             "load_erlangs": self.load,
             "share_of_days_with_a_late_receipt": bad,
             "farms": self.table.to_dict("records"),
+            "one_more_register_buys": None
+            if self.one_more is None
+            else {name: found._asdict() for name, found in self.one_more.items()},
+            "what_would_change_it": [
+                {"what": c.what, "late_share": c.late_share._asdict(), "enough": c.enough}
+                for c in self.changes
+            ],
             "assumptions": list(self.assumptions),
         }
 
     def report(self) -> str:
         """The answer in words."""
-        lines = []
+        what = self.template or "the whole farm in its proportions"
         if self.registers is None:
-            lines.append(
-                f"{self.scenario}: no farm of up to {self.most} {self.template} keeps the late share at {self.late_share:.3%}"
-            )
+            lines = [
+                f"{self.scenario}: no farm of up to {self.most} registers ({what}) keeps the late share at {self.late_share:.3%}"
+            ]
         else:
-            lines.append(
-                f"{self.scenario}: enough: {self.registers} x {self.template} (with {self.others} other registers) "
-                f"for a late share of at most {self.late_share:.3%}, policy {self.policy}"
-            )
+            farm = ", ".join(f"{count} x {name}" for name, count in self.counts.items())
+            lines = [
+                f"{self.scenario}: enough: {self.registers + self.others} registers ({farm}) for a late share of at most "
+                f"{self.late_share:.3%}, policy {self.policy}"
+            ]
         lines.append(
-            f"\n  {'registers':>9}  {'late share':>10}  {'95 % over days':>19}  {'days with a late one':>20}"
+            f"\n  {'registers':>9}  {'late share':>10}  {'95 % over days':>19}  {'days with a late one':>20}  {'longest wait':>12}"
         )
         for row in self.table.to_dict("records"):
             mark = "  <-" if row["registers"] == self.registers else ""
             lines.append(
                 f"  {row['registers']:>9}  {row['late_share']:>10.4%}  {row['low']:>8.4%} ... {row['high']:>7.4%}"
-                f"  {row['days_with_late']:>11} of {self.days}{mark}"
+                f"  {row['days_with_late']:>13} of {self.days:<3}  {row['longest_wait_s']:>10.0f} s{mark}"
             )
         lines.append(f"\nreceipts alone keep {self.load:.2f} registers busy on the mean over the run")
+        if self.one_more is not None:
+            share, longest = self.one_more["late_share"], self.one_more["longest_wait_s"]
+            lines.append(
+                f"one more register: late share down by {share.estimate:.4%} ({share.low:.4%} ... {share.high:.4%}), "
+                f"the longest wait by {longest.estimate:.0f} s ({longest.low:.0f} ... {longest.high:.0f})"
+            )
+        if self.changes:
+            lines.append("what would change it:")
+        for change in self.changes:
+            verdict = "still enough" if change.enough else "no longer enough"
+            lines.append(f"  - {change.what}: late share {change.late_share.estimate:.4%}, {verdict}")
         lines += ["assumed:", *(f"  - {text}" for text in self.assumptions)]
         return "\n".join(lines)
 
@@ -133,12 +197,14 @@ def size(
     template: str = "",
     most: int = MOST,
     seed: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Sizing:
-    """The fewest registers of a template whose late share, at the upper 95 % bound over ``replications`` days, is at most ``late_share``.
+    """The fewest registers whose late share, at the upper 95 % bound over ``replications`` days, is at most ``late_share``.
 
-    ``template`` names the entry of ``farm.registers`` that grows (default: the first). With a target of 0 no late receipt in any of the
-    days is wanted. Raises ScenarioError for an unknown template or no orders, ValueError for a target outside 0 to 1 or too few days.
+    The whole farm grows in its own proportions, or with ``template`` that entry of ``farm.registers`` alone. With a target of 0 no late
+    receipt in any of the days is wanted. ``executor`` spreads the days over its workers; the answer is the same to the bit. Raises
+    ScenarioError for an unknown template or no orders, ValueError for a target outside 0 to 1 or too few days.
     """
     if not 0 <= late_share < 1:
         raise ValueError(f"a late share of {late_share}: give a share from 0 to below 1, such as 0.001")
@@ -146,93 +212,102 @@ def size(
         raise ValueError("at least two days are needed: one says nothing about how days differ")
     if most < 1:
         raise ValueError("at least one register must be allowed")
-    index = _template(scenario, template)
-    name = scenario.farm.registers[index].name
-    days = []
-    for replication in range(replications):
-        days.append(day(scenario, replication, seed))
+    Growth(scenario, template)  # an unknown template is found before any work
+    same = SameDays(scenario, replications, seed, executor)
+
+    def told(done: float, whole: float) -> None:
         if progress is not None:
-            progress(replication + 1, replications + 1)
+            progress(done * 0.7, whole)
+
+    days = same.days(told)
     if not sum(len(one.traffic) for one in days):
         raise ScenarioError(f"{scenario.name}: arrivals: no orders come, so there is nothing to size")
+    growth = Growth(scenario, template, tuple(dict.fromkeys(kind for one in days for kind in one.kinds)))
     tried: dict[int, Lateness] = {}
 
-    def enough(count: int) -> bool:
+    def keeps(count: int) -> bool:
         if count not in tried:
-            tried[count] = lateness(with_count(scenario, index, count), days, seed)
-        return _enough(tried[count], late_share)
+            (tried[count],) = same.lateness([growth.farm(count)])
+        return enough(tried[count], late_share)
 
-    found = _fewest(enough, most)
-    if found is not None:
-        for neighbour in (found - 1, min(found + 1, most)):
-            if neighbour >= 1:
-                enough(neighbour)
-    if progress is not None:
-        progress(replications + 1, replications + 1)
-    return Sizing(
-        scenario.name,
-        name,
-        found,
-        sum(r.count for n, r in enumerate(scenario.farm.registers) if n != index),
-        late_share,
-        most,
-        replications,
-        scenario.farm.policy,
-        tried,
-        offered_load(scenario, days),
-        _assumptions(scenario, days, name),
-        scenario.question,
-    )
-
-
-def with_count(scenario: Scenario, index: int, count: int) -> Scenario:
-    """The scenario with so many registers of a template."""
-    registers = tuple(
-        register.model_copy(update={"count": count}) if n == index else register
-        for n, register in enumerate(scenario.farm.registers)
-    )
-    return scenario.model_copy(update={"farm": scenario.farm.model_copy(update={"registers": registers})})
-
-
-def _template(scenario: Scenario, wanted: str) -> int:
-    names = [register.name for register in scenario.farm.registers]
-    if not wanted:
-        return 0
-    if wanted not in names:
-        raise ScenarioError(
-            f"{scenario.name}: farm.registers: no entry is named {wanted!r}; there are: {', '.join(names)}"
+    least = growth.least
+    if most < least:
+        raise ValueError(
+            f"at most {most} registers, but {least} are needed for some receipts to be recorded at all: allow more"
         )
-    return names.index(wanted)
+    found = fewest(keeps, least, most)
+    changes: list[Change] = []
+    if found is not None:
+        for neighbour in (found - 1, found + 1):
+            if least <= neighbour <= most:
+                keeps(neighbour)
+        changes = _changes(growth.farm(found), same, late_share)
+    if progress is not None:
+        progress(1, 1)
+    return Sizing(
+        scenario=scenario.name,
+        template=growth.template,
+        registers=found,
+        others=growth.others,
+        counts=growth.counts(found) if found is not None else {},
+        late_share=late_share,
+        least=least,
+        most=most,
+        days=replications,
+        policy=scenario.farm.policy,
+        tried=tried,
+        load=offered_load(scenario, days),
+        changes=tuple(changes),
+        assumptions=_assumptions(scenario, days, growth.template),
+        question=scenario.question,
+    )
 
 
-def _enough(found: Lateness, late_share: float) -> bool:
+def enough(found: Lateness, late_share: float) -> bool:
+    """Whether a farm keeps the target: none late in any day, or the upper 95 % bound over the days within it."""
     return not sum(found.late) or found.share().high <= late_share
 
 
-def _fewest(enough: Any, most: int) -> int | None:
-    """Bracket by doubling, then bisect; every farm is looked at once at most."""
-    below, count = 0, 1
-    while not enough(count):
+def fewest(keeps: Callable[[int], bool], least: int, most: int) -> int | None:
+    """The smallest count from ``least`` to ``most`` that keeps: bracketed by doubling, then bisected. More are taken to be no worse."""
+    below, count = least - 1, least
+    while not keeps(count):
         if count == most:
             return None
         below, count = count, min(2 * count, most)
     while count - below > 1:
         middle = (below + count) // 2
-        if enough(middle):
+        if keeps(middle):
             count = middle
         else:
             below = middle
     return count
 
 
-def _assumptions(scenario: Scenario, days: Sequence[Day], name: str) -> tuple[str, ...]:
+def _changes(farm: Scenario, same: SameDays, late_share: float) -> list[Change]:
+    """The farm found, in worlds a little worse than the one supposed."""
+    minutes = z_report_minutes(farm)
+    busier = more_orders(farm, 1.2)
+    found = {
+        "20 % more orders": SameDays(busier, same.replications, same.seed, same.executor).lateness([busier]),
+        "registers 20 % slower": same.lateness([farm], slower=1.2),
+        f"Z-reports of {1.5 * minutes:.0f} instead of {minutes:.0f} minutes": same.lateness(
+            [z_reports_of(farm, 1.5 * minutes)]
+        ),
+    }
+    return [Change(what, each.share(), enough(each, late_share)) for what, (each,) in found.items()]
+
+
+def _assumptions(scenario: Scenario, days: Sequence[Day], template: str) -> tuple[str, ...]:
     mean = sum(len(one.traffic) for one in days) / len(days)
     shifts = scenario.shifts
+    grows = f"only the number of {template} changes" if template else "the farm grows in its own proportions"
     texts = [
         f"{len(days)} days of {mean:,.0f} receipts on the mean, {scenario.arrivals.kind} arrivals, the same days for every farm",
         "a register takes its service time for a receipt and its Z-report time for a closing; fidelity timed, not wire",
         f"closings at {', '.join(str(clock) for clock in shifts.close_at) or 'no set time'}, {shifts.stagger_min:g} minutes apart",
-        f"the journal commits in {scenario.shop.commit_ms:g} ms; only the number of {name} changes, more are taken to be no worse",
+        f"the journal commits in {scenario.shop.commit_ms:g} ms",
+        f"{grows}; more registers are taken to be no worse",
         "a farm is enough when the upper 95 % bound of its late share over the days is within the target",
     ]
     accidents = left_out(scenario)

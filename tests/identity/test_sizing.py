@@ -9,8 +9,9 @@ import pytest
 
 import bench
 from bench import cli
+from bench.growth import Growth
 from bench.planner import day, lateness
-from bench.sizing import size, with_count
+from bench.sizing import size
 from bench.statistics import t_interval
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
@@ -54,7 +55,7 @@ def test_the_answer_is_the_fewest_that_keep_the_target() -> None:
     answer = size(scenario, target, replications=days, most=16)
     assert answer.registers is not None and answer.registers > 1
     for count, wanted in ((answer.registers - 1, False), (answer.registers, True)):
-        farm = with_count(scenario, 0, count)
+        farm = Growth(scenario).farm(count)
         runs = [bench.run(farm, fidelity="timed", replication=n).summary for n in range(days)]
         shares = [run["late"] / run["receipts"] for run in runs]
         assert (t_interval(shares).high <= target) is wanted
