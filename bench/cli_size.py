@@ -50,6 +50,19 @@ def add(commands: Any) -> None:
     size.add_argument(
         "--set", action="append", default=[], metavar="PATH=VALUE", help="change a value of the scenario"
     )
+    size.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="worker processes for the days (default: %(default)s)",
+    )
+    size.add_argument(
+        "--dask",
+        default="",
+        metavar="ADDRESS",
+        help="a Dask scheduler to work on, such as tcp://10.0.0.5:8786",
+    )
     size.add_argument("--plot", type=Path, metavar="FILE", help="write the late-share curve there (PNG, SVG)")
     size.add_argument("--json", action="store_true", help="print one JSON object")
     size.set_defaults(command=run)
@@ -57,6 +70,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
+    from bench.executors import open_executor
     from bench.progress import Bar
     from bench.sizing import size
 
@@ -64,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.seed is not None and options.seed < 0:
             raise ValueError("--seed must not be negative")
-        with Bar(f"size {scenario.name}") as bar:
+        with open_executor(options.workers, options.dask) as executor, Bar(f"size {scenario.name}") as bar:
             answer = size(
                 scenario,
                 options.late_share,
@@ -72,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
                 template=options.register,
                 most=options.most,
                 seed=options.seed,
+                executor=executor,
                 progress=bar,
             )
         if options.plot is not None:

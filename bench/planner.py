@@ -7,7 +7,7 @@ replication give the same late receipts there, which a test holds.
     >>> from bench.scenario import load
     >>> scenario = load("scenarios/burst_of_15.toml")
     >>> lateness(scenario, [day(scenario, 0)]).receipts
-    (15,)
+    (66,)
 """
 
 from __future__ import annotations
@@ -183,6 +183,14 @@ def _slower(place: Place, factor: float) -> Place:
     return replace(place, facts=changed)
 
 
+class Overview(NamedTuple):
+    """What a day brings: receipts, their kinds, and the load they are (erlangs, `offered_load`)."""
+
+    receipts: int
+    kinds: tuple[kernel.Kind, ...]
+    load: float
+
+
 @dataclass(frozen=True, slots=True)
 class SameDays:
     """The days that a question asks about, the same for every farm (common random numbers).
@@ -205,15 +213,22 @@ class SameDays:
                 progress(replication + 1, self.replications)
         return self._made
 
+    def overviews(self, progress: Progress | None = None) -> list[Overview]:
+        """How many receipts each day has, of which kinds, and the load they are."""
+        if self.executor is None:
+            return [_overview(self.scenario, one) for one in self.days(progress)]
+        pieces = [_Piece(self.scenario, self.seed, part) for part in self._parts()]
+        return list(chain.from_iterable(mapped(self.executor, _overviews_of_piece, pieces, progress)))
+
+    def _parts(self) -> list[range]:
+        step = -(-self.replications // _PIECES)
+        return [range(n, min(n + step, self.replications)) for n in range(0, self.replications, step)]
+
     def lateness(self, farms: Sequence[Scenario], *, slower: float = 1.0) -> list[Lateness]:
         """What each farm does with the days."""
         if self.executor is None:
             return [lateness(farm, self.days(), self.seed, slower=slower) for farm in farms]
-        step = -(-self.replications // _PIECES)
-        pieces = [
-            _Piece(self.scenario, self.seed, range(n, min(n + step, self.replications)), tuple(farms), slower)
-            for n in range(0, self.replications, step)
-        ]
+        pieces = [_Piece(self.scenario, self.seed, part, tuple(farms), slower) for part in self._parts()]
         answers = mapped(self.executor, _lateness_of_piece, pieces)
         return [
             Lateness(
@@ -230,14 +245,26 @@ class _Piece(NamedTuple):
     scenario: Scenario
     seed: int | None
     replications: range
-    farms: tuple[Scenario, ...]
-    slower: float
+    farms: tuple[Scenario, ...] = ()
+    slower: float = 1.0
+
+
+def _days_of_piece(piece: _Piece) -> list[Day]:
+    text, folder = piece.scenario.model_dump_json(), str(piece.scenario.folder)
+    return [_kept_day(text, folder, piece.seed, replication) for replication in piece.replications]
 
 
 def _lateness_of_piece(piece: _Piece) -> list[Lateness]:
-    text, folder = piece.scenario.model_dump_json(), str(piece.scenario.folder)
-    days = [_kept_day(text, folder, piece.seed, replication) for replication in piece.replications]
+    days = _days_of_piece(piece)
     return [lateness(farm, days, piece.seed, slower=piece.slower) for farm in piece.farms]
+
+
+def _overviews_of_piece(piece: _Piece) -> list[Overview]:
+    return [_overview(piece.scenario, one) for one in _days_of_piece(piece)]
+
+
+def _overview(scenario: Scenario, one: Day) -> Overview:
+    return Overview(len(one.traffic), one.kinds, offered_load(scenario, one))
 
 
 @functools.lru_cache(maxsize=256)
@@ -250,15 +277,13 @@ def left_out(scenario: Scenario) -> dict[str, int]:
     return dict(Counter(fault.kind for fault in scenario.faults if fault.kind != "planned_outage"))
 
 
-def offered_load(scenario: Scenario, days: Sequence[Day]) -> float:
-    """Registers kept busy by the receipts alone, on the mean over the run (erlangs), at the farm's mean service time."""
+def offered_load(scenario: Scenario, one: Day) -> float:
+    """Registers kept busy by the day's receipts alone, on the mean over the run (erlangs), at the farm's mean service time."""
     farm_places = places(scenario)
-    seconds = scenario.duration_us / US_PER_S
     total = 0.0
-    for one in days:
-        for place in farm_places:
-            facts = place.facts
-            total += float(
-                one.service_us(place.register.service, facts.service_base_us, facts.service_line_us).sum()
-            )
-    return total / 1e6 / seconds / max(len(days) * len(farm_places), 1)
+    for place in farm_places:
+        facts = place.facts
+        total += float(
+            one.service_us(place.register.service, facts.service_base_us, facts.service_line_us).sum()
+        )
+    return total / scenario.duration_us / len(farm_places)

@@ -9,10 +9,12 @@ import pytest
 
 import bench
 from bench import cli
+from bench.executors import open_executor
 from bench.growth import Growth
 from bench.planner import day, lateness
 from bench.sizing import size
 from bench.statistics import t_interval
+from bench.what_if import z_report_minutes, z_reports_of
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 PLAIN = (
@@ -95,3 +97,35 @@ def test_no_farm_is_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["registers"] is None
     assert [(farm["registers"], farm["enough"]) for farm in found["farms"]] == [(1, False), (2, False)]
+
+
+def test_the_answer_does_not_know_where_it_was_found() -> None:
+    """The same to the bit here and in two worker processes."""
+    scenario = calm("two_entities")
+    here = size(scenario, 0.001, replications=9).as_json()
+    with open_executor(2) as executor:
+        assert size(scenario, 0.001, replications=9, executor=executor).as_json() == here
+
+
+def test_a_farm_that_grows_can_be_worse_and_the_fewest_are_still_found() -> None:
+    """On Black Friday, three times as busy, a slow register that takes turns with a fast one makes two worse than one."""
+    scenario = bench.load(SCENARIOS / "black_friday.toml", ["arrivals.scale=114"])
+    answer = size(scenario, 0.001, replications=4)
+    shares = answer.table.set_index("registers")["late_share"]
+    assert shares[2] > shares[1] and answer.registers == 3
+    assert answer.counts == {"office": 1, "store": 1, "net": 1}
+
+
+def test_what_one_more_buys_and_what_changes_the_answer() -> None:
+    """Differences are taken day by day; a change that is no longer enough is not enough in the engine either."""
+    scenario = bench.load(SCENARIOS / "z_windows_together.toml")
+    answer = size(scenario, 0.01, replications=5)
+    assert answer.registers is not None and answer.one_more is not None
+    now, more = answer.tried[answer.registers], answer.tried[answer.registers + 1]
+    wanted = [a - b for a, b in zip(now.shares(), more.shares(), strict=True)]
+    assert answer.one_more["late_share"] == t_interval(wanted)
+    longer = next(change for change in answer.changes if change.what.startswith("Z-reports"))
+    assert answer.registers is not None
+    farm = z_reports_of(Growth(scenario).farm(answer.registers), 1.5 * z_report_minutes(scenario))
+    runs = [bench.run(farm, fidelity="timed", replication=n).summary for n in range(5)]
+    assert longer.late_share == t_interval([run["late"] / run["receipts"] for run in runs])
