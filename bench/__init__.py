@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 from bench.scenario import Scenario, ScenarioError, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import TextIO
 
     from bench.progress import Progress
     from bench.result import Result
     from bench.sizing import Sizing
+    from bench.sweeping import Sweep
 
-__all__ = ["Scenario", "ScenarioError", "load", "run", "size"]
+__all__ = ["Scenario", "ScenarioError", "load", "run", "size", "sweep"]
 
 
 def run(
@@ -56,3 +57,10 @@ def size(scenario: Scenario, late_share: float, **options: Any) -> Sizing:
     from bench.sizing import size
 
     return size(scenario, late_share, **options)
+
+
+def sweep(scenario: Scenario, vary: Mapping[str, Sequence[Any]], **options: Any) -> Sweep:
+    """Every combination of the values of some paths, on the same days; options as of `bench.sweeping.sweep`."""
+    from bench.sweeping import sweep
+
+    return sweep(scenario, vary, **options)

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from bench import cli_fit, cli_size
+from bench import cli_fit, cli_size, cli_sweep
 from bench.keep import keep, unwritable
 from bench.scenario import ScenarioError, load
 
@@ -27,6 +27,7 @@ examples:
   bench run scenarios/burst_of_15.toml --replications 20     intervals over 20 independent days
   bench size scenarios/black_friday.toml --late-share 0.001  how many registers are enough?
   bench fit orders.csv --toml                                what is the rate of my own orders?
+  bench sweep scenarios/quiet_day.toml --vary farm.registers[0].count=1..8 --vary farm.policy=central,round_robin
   bench check scenarios/*.toml                               are these files right?
   bench replay runs/black_friday                             does that result come out again, to the bit?
 
@@ -128,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_size.add(commands)
     cli_fit.add(commands)
+    cli_sweep.add(commands)
 
     speed = commands.add_parser(
         "speed",

@@ -26,6 +26,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bench.keep import uninterrupted
 from bench.progress import Progress
 
 Item = TypeVar("Item")
@@ -61,6 +62,9 @@ def open_executor(workers: int = 1, dask: str = "") -> Iterator[Executor | None]
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(workers, context, initializer=_at_start_of_worker)
         try:
+            with uninterrupted():  # a worker inherits that, so it is deaf to Ctrl-C from its first moment
+                for _ in range(workers):
+                    pool.submit(int)
             yield pool
         finally:
             pool.shutdown(cancel_futures=True)
@@ -128,7 +132,7 @@ def code_hash() -> str:
 
 def _at_start_of_worker() -> None:
     """Ctrl-C is the parent's to answer; and a worker whose parent was killed ends, rather than wait for work for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # again: where processes do not inherit it
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

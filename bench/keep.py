@@ -34,7 +34,7 @@ def keep(result: Result, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
         fresh = Path(beside)
         result.save(fresh)
-        with _not_interrupted():
+        with uninterrupted():
             for path in sorted(fresh.rglob("*")):
                 target = folder / path.relative_to(fresh)
                 if path.is_dir():
@@ -45,7 +45,7 @@ def keep(result: Result, folder: Path) -> None:
 
 
 @contextmanager
-def _not_interrupted() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
     """A moment in which Ctrl-C comes too late: it would leave half of something."""
     if threading.current_thread() is not threading.main_thread():
         yield

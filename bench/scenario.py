@@ -233,10 +233,11 @@ def schema_text() -> str:
 _STEP = re.compile(r"([A-Za-z_]\w*)|\[?(\d+)\]?")
 
 
-def apply_set(data: dict[str, Any], change: str) -> None:
+def apply_set(data: dict[str, Any], change: str, option: str = "--set") -> None:
     """Change plain scenario data in place: ``"path.to.field=value"``, lists by number (``faults[0].for_s=60``).
 
-    The value is read as TOML; what is no TOML value is text. Whether the field exists is for `parse` to say. Raises ScenarioError.
+    The value is read as TOML; what is no TOML value is text. Whether the field exists is for `parse` to say. Raises ScenarioError, which
+    names the option that asked for it.
     """
     path, sign, text = change.partition("=")
     steps: list[str | int] = []
@@ -244,7 +245,7 @@ def apply_set(data: dict[str, Any], change: str) -> None:
         match = _STEP.fullmatch(dotted)
         if not sign or match is None:
             raise ScenarioError(
-                f"--set {change}: write it as path.to.field=value, lists by number: faults[0].for_s=60"
+                f"{option} {change}: write it as path.to.field=value, lists by number: faults[0].for_s=60"
             )
         steps.append(match[1] or int(match[2]))
     try:
@@ -258,10 +259,10 @@ def apply_set(data: dict[str, Any], change: str) -> None:
             if not isinstance(here, list) or step >= len(here):
                 size = len(here) if isinstance(here, list) else 0
                 raise ScenarioError(
-                    f"--set {change}: {so_far} has {size} entries, there is no number {step} (the first is 0)"
+                    f"{option} {change}: {so_far} has {size} entries, there is no number {step} (the first is 0)"
                 )
         elif not isinstance(here, dict):
-            raise ScenarioError(f"--set {change}: {so_far} is no table, so it has no {step}")
+            raise ScenarioError(f"{option} {change}: {so_far} is no table, so it has no {step}")
         if i == len(steps) - 1:
             here[step] = value
         elif isinstance(step, int):

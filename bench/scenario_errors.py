@@ -28,6 +28,10 @@ class ScenarioError(ValueError):
         )
         super().__init__("\n".join(self.lines))
 
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[str, ...]]]:
+        """Its lines, too, when it comes from another process."""
+        return type(self), (self.lines,)
+
 
 def _one_line(text: str) -> str:
     """Text as it is, but for characters that a terminal would act upon: those are written as escapes."""

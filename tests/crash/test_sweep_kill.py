@@ -1,0 +1,117 @@
+"""Kill a sweep or press Ctrl-C: what was found is kept, no worker stays behind, and the same command ends with the same bytes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench import cli
+from bench.sweep_file import NAME, kept
+
+SCENARIO = Path(__file__).resolve().parents[2] / "scenarios" / "z_windows_together.toml"
+LINE = [
+    "sweep", str(SCENARIO), "--vary", "arrivals.scale=3..18", "--vary", "farm.registers[0].count=2..5", "--replications", "4",
+]  # fmt: skip
+TASKS = 16 * 4
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The table of a sweep that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert cli.main([*LINE, "--workers", "1", "--out", str(folder)]) == 0
+    return (folder / "table.csv").read_bytes()
+
+
+def begun(folder: Path, workers: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", *LINE, "--workers", str(workers), "--out", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that Ctrl-C can be sent to all of it, as a terminal does
+    )
+
+
+def wait_for(folder: Path, answers: int, process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + 60
+    while kept(folder) < answers:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return [child for child in psutil.Process(process.pid).children(recursive=True) if child.is_running()]
+
+
+@pytest.mark.parametrize(("workers", "rounds"), [(1, 4), (2, 2)])
+def test_killed_again_and_again_it_ends_with_the_same_bytes(
+    tmp_path: Path, table: bytes, workers: int, rounds: int
+) -> None:
+    folder = tmp_path / "out"
+    before = b""
+    for round_ in range(rounds):
+        process = begun(folder, workers)
+        wait_for(folder, kept(folder) + 1 + 2 * round_, process)
+        children = family(process)
+        assert len(children) >= workers * (workers > 1)
+        process.kill()
+        process.communicate()
+        _, alive = psutil.wait_procs(children, timeout=15)
+        assert alive == []
+        after = (folder / NAME).read_bytes()
+        assert after.startswith(before[: before.rfind(b"\n") + 1])
+        assert not (folder / "table.csv").exists()
+        before = after
+    found = kept(folder)
+    assert rounds <= found < TASKS
+    assert cli.main([*LINE, "--workers", "1", "--out", str(folder)]) == 0
+    assert (folder / "table.csv").read_bytes() == table
+    lines = (folder / NAME).read_bytes().count(b"\n")
+    assert (
+        kept(folder) == TASKS and lines <= 1 + TASKS + rounds
+    )  # nothing done twice; at most one torn line a kill
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_leaves_it_whole_and_says_how_to_go_on(tmp_path: Path, table: bytes, workers: int) -> None:
+    folder = tmp_path / "out"
+    process = begun(folder, workers)
+    wait_for(folder, 3, process)
+    children = family(process)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    found = kept(folder)
+    assert (
+        err
+        == f"interrupted; {found} of {TASKS} tasks are kept in {folder}: the same command goes on from there\n"
+    )
+    assert (folder / NAME).read_bytes().endswith(b"\n")
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert alive == []
+    assert cli.main([*LINE, "--workers", "1", "--out", str(folder)]) == 0
+    assert (folder / "table.csv").read_bytes() == table
+
+
+def test_a_worker_that_is_killed_is_told_and_costs_nothing_kept(tmp_path: Path, table: bytes) -> None:
+    folder = tmp_path / "out"
+    process = begun(folder, 2)
+    wait_for(folder, 3, process)
+    worker = max(family(process), key=lambda child: child.cpu_times().user)
+    worker.kill()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "a worker went away" in err and err.count("\n") == 1
+    assert kept(folder) >= 3
+    assert cli.main([*LINE, "--workers", "1", "--out", str(folder)]) == 0
+    assert (folder / "table.csv").read_bytes() == table
