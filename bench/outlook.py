@@ -5,7 +5,8 @@ sliders: how many registers, seconds a receipt, how much traffic, how long a Z-r
 plans are held to the same days (common random numbers), through the compiled kernel; the late receipts are those of
 `bench.planner.lateness`, receipt by receipt. Days are made once for each amount of traffic and kept.
 
-    >>> from bench.scenario import load
+    >>> from bench.growth import Growth
+from bench.scenario import load
     >>> outlooks = Outlooks(load("scenarios/z_windows_together.toml"), days=3)
     >>> outlooks.of(outlooks.plan).late.late
     (16, 7, 0)
@@ -24,14 +25,13 @@ import numpy.typing as npt
 
 from bench.planner import DRAIN_US, Day, Lateness, Lived, day, live
 from bench.scenario import Scenario
-from bench.scenario_arrivals import PoissonArrivals
 from bench.scenario_farm import DeterministicService
 from bench.scenario_model import US_PER_S
 from bench.simulate import Place, engine_config, places
-from bench.sizing import with_count
 from bench.statistics import rule_of_three
 from bench.theory import MMc, beside
 from bench.theory_staffing import closed_window, largest_burst
+from bench.what_if import more_orders
 from bench.wording import share_text, wait_text
 from fiscal.engine.config import EngineConfig
 from fiscal.engine.shifts import closing_us
@@ -272,17 +272,11 @@ def planned(scenario: Scenario, plan: Plan) -> Scenario:
         if isinstance(value, int | float) and not value > 0:
             raise ValueError(f"{name} = {value}: it must be above 0")
     service = DeterministicService(kind="deterministic", mean_s=plan.receipt_s)
-    changed = with_count(_scaled(scenario, plan.rate), 0, plan.registers)
+    changed = Growth(more_orders(scenario, plan.rate), scenario.farm.registers[0].name).farm(plan.registers)
     registers = tuple(register.model_copy(update={"service": service}) for register in changed.farm.registers)
     farm = changed.farm.model_copy(update={"registers": registers, "policy": plan.policy, "queue_limit": 0})
     shifts = changed.shifts.model_copy(update={"z_report_min": plan.window_min})
     return changed.model_copy(update={"farm": farm, "shifts": shifts})
-
-
-def _scaled(scenario: Scenario, rate: float) -> Scenario:
-    name = "rate_per_min" if isinstance(scenario.arrivals, PoissonArrivals) else "scale"
-    arrivals = scenario.arrivals.model_copy(update={name: getattr(scenario.arrivals, name) * rate})
-    return scenario.model_copy(update={"arrivals": arrivals})
 
 
 def hour_by_hour(
