@@ -5,7 +5,6 @@ sliders: how many registers, seconds a receipt, how much traffic, how long a Z-r
 plans are held to the same days (common random numbers), through the compiled kernel; the late receipts are those of
 `bench.planner.lateness`, receipt by receipt. Days are made once for each amount of traffic and kept.
 
-    >>> from bench.growth import Growth
 from bench.scenario import load
     >>> outlooks = Outlooks(load("scenarios/z_windows_together.toml"), days=3)
     >>> outlooks.of(outlooks.plan).late.late
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from bench.growth import Growth
 from bench.planner import DRAIN_US, Day, Lateness, Lived, day, live
 from bench.scenario import Scenario
 from bench.scenario_farm import DeterministicService
@@ -258,7 +258,7 @@ class Outlooks:
 
     def _days(self, rate: float) -> list[Day]:
         if rate not in self._made:
-            scenario = _scaled(self.scenario, rate)
+            scenario = more_orders(self.scenario, rate)
             self._made[rate] = [day(scenario, replication) for replication in range(self._count)]
         for one in self._made[rate]:
             if len(one.services) > _SPEEDS_KEPT:
