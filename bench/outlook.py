@@ -5,7 +5,7 @@ sliders: how many registers, seconds a receipt, how much traffic, how long a Z-r
 plans are held to the same days (common random numbers), through the compiled kernel; the late receipts are those of
 `bench.planner.lateness`, receipt by receipt. Days are made once for each amount of traffic and kept.
 
-from bench.scenario import load
+    >>> from bench.scenario import load
     >>> outlooks = Outlooks(load("scenarios/z_windows_together.toml"), days=3)
     >>> outlooks.of(outlooks.plan).late.late
     (16, 7, 0)
