@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _US_PER_DAY = 86_400_000_000
 _PIXELS = 600
+_WIDTH, _UPPER = 9.6, 2.1
+_GAPS = (0.3, 0.8, 0.5)
+"""Inches above, between and beneath the two rows of axes."""
 _TOP = 0.002
 """The late share that the axis always shows at least, so that one late receipt does not look like a catastrophe."""
 
@@ -35,14 +38,16 @@ _TOP = 0.002
 @styled
 def plot_outlook(outlook: Outlook) -> Chart:
     """Late share of each day with the interval of their mean, beside theory; queues of all days; the worst hour by register."""
-    names = outlook.register_names
-    figure = Chart(figsize=(9.6, 4.2 + 0.2 * len(names)))
-    upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=(2.5, 1.1 + 0.2 * len(names))))
-    share, queue = upper.subplots(1, 2, width_ratios=(1, 2.4))
-    _share(share, outlook)
-    _queues(queue, outlook)
-    hour = lower.subplots()
-    _hour(hour, outlook)
+    rows = 0.45 + 0.24 * len(outlook.register_names)
+    height = _UPPER + rows + sum(_GAPS)
+    # Places are given, not found: finding them (constrained layout) takes longer than all the drawing.
+    figure = Chart(figsize=(_WIDTH, height), layout="none")
+    top, bottom = _GAPS[0] / height, _GAPS[-1] / height
+    upper, lower = _UPPER / height, rows / height
+    _share(figure.add_axes((0.078, 1 - top - upper, 0.25, upper)), outlook)
+    _queues(figure.add_axes((0.39, 1 - top - upper, 0.58, upper)), outlook)
+    left = max(0.078, 0.015 + 0.0085 * max(map(len, outlook.register_names)))
+    _hour(figure.add_axes((left, bottom, 0.97 - left, lower)), outlook)
     return figure
 
 

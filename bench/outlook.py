@@ -217,8 +217,8 @@ class Outlook:
         else:
             found = f"none late in {days} days (so, at 95 %, at most {rule_of_three(days):.0%} of days have a late receipt)"
         return (
-            f"{farm} register{'s' * (farm > 1)}, {plan.receipt_s:g} s a receipt, "
-            f"{sum(late.receipts) / days:,.0f} receipts a day: {found}; longest queue {queue:,}"
+            f"{farm} register{'s' * (farm > 1)}, {plan.receipt_s:g} s a receipt, Z-reports of {plan.window_min:g} min, "
+            f"policy {plan.policy.replace('_', ' ')}, {sum(late.receipts) / days:,.0f} receipts a day: {found}; longest queue {queue:,}"
         )
 
     def plot(self) -> Any:
