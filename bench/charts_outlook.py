@@ -41,7 +41,8 @@ def plot_outlook(outlook: Outlook) -> Chart:
     rows = 0.45 + 0.24 * len(outlook.register_names)
     height = _UPPER + rows + sum(_GAPS)
     # Places are given, not found: finding them (constrained layout) takes longer than all the drawing.
-    figure = Chart(figsize=(_WIDTH, height), layout="none")
+    figure = Chart(figsize=(_WIDTH, height))
+    figure.set_layout_engine("none")
     top, bottom = _GAPS[0] / height, _GAPS[-1] / height
     upper, lower = _UPPER / height, rows / height
     _share(figure.add_axes((0.078, 1 - top - upper, 0.25, upper)), outlook)

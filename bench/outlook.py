@@ -25,13 +25,12 @@ import numpy.typing as npt
 from bench.growth import Growth
 from bench.planner import DRAIN_US, Day, Lateness, Lived, day, live
 from bench.scenario import Scenario
-from bench.scenario_farm import DeterministicService
 from bench.scenario_model import US_PER_S
 from bench.simulate import Place, engine_config, places
 from bench.statistics import rule_of_three
 from bench.theory import MMc, beside
 from bench.theory_staffing import closed_window, largest_burst
-from bench.what_if import more_orders
+from bench.what_if import more_orders, z_report_minutes, z_reports_of
 from bench.wording import share_text, wait_text
 from fiscal.engine.config import EngineConfig
 from fiscal.engine.shifts import closing_us
@@ -44,8 +43,12 @@ _SPEEDS_KEPT = 16
 
 
 class Plan(NamedTuple):
-    """What a planner turns. ``registers`` is the count of the scenario's first entry of ``farm.registers``; seconds a receipt and the
-    length of a Z-report hold for all registers; ``rate`` is in times of the scenario's own traffic (bursts stay as they are)."""
+    """What a planner turns.
+
+    ``registers`` of the whole farm, which grows in its own proportions (`bench.growth`). ``receipt_s``: seconds a receipt, on the mean
+    over receipts and the scenario's registers; long receipts still take longer, and slow registers are still slower. ``rate`` in times of
+    the scenario's own traffic (bursts stay as they are). ``window_min``: minutes of a Z-report, of every register.
+    """
 
     registers: int
     receipt_s: float
@@ -62,6 +65,13 @@ class Span(NamedTuple):
     end_us: int
 
 
+class Service(NamedTuple):
+    """How long a receipt takes: mean (seconds), and squared coefficient of variation, over receipts and registers."""
+
+    mean_s: float
+    cv2: float
+
+
 class Formula(NamedTuple):
     """What a formula says: of what, the number as people write it, and which formula."""
 
@@ -76,8 +86,9 @@ class Outlook:
 
     plan: Plan
     scenario: Scenario
-    days: Sequence[Day]
+    days: Sequence[Day] = field(repr=False)
     lived: Sequence[Lived] = field(repr=False)
+    service_cv2: float = 0.0
 
     @cached_property
     def _is_late(self) -> list[npt.NDArray[np.bool_]]:
@@ -178,8 +189,8 @@ class Outlook:
         rate, capacity = float(self.hourly.max(initial=0.0)) / 3600, farm / service_s
         waits = [
             Formula(one.name + ", busiest hour", wait_text(one.value), one.source)
-            for one in beside(farm, rate, service_s, 0.0, deadline_s)
-            if one.name in ("mean wait, exponential service", "mean wait, fixed service")
+            for one in beside(farm, rate, service_s, self.service_cv2, deadline_s)
+            if one.name in ("mean wait, exponential service", "mean wait, this service")
         ]
         drained_s = closed_window(rate, window_s, capacity).drained_s
         burst = largest_burst(deadline_s, capacity, min(rate, capacity))
@@ -229,32 +240,58 @@ class Outlook:
 
 
 class Outlooks:
-    """The outlook of any plan for a scenario's shop. Accidents are left out, planned outages stay."""
+    """The outlook of any plan for a scenario's shop, over so many days. Accidents are left out, planned outages stay."""
 
     def __init__(self, scenario: Scenario, days: int = 10) -> None:
         if days < 2:
             raise ValueError(f"{days} days: at least two are needed, one says nothing about how days differ")
         planned_only = tuple(fault for fault in scenario.faults if fault.kind == "planned_outage")
-        self.scenario = scenario.model_copy(update={"faults": planned_only})
+        farm = scenario.farm.model_copy(update={"queue_limit": 0})  # what waits waits
+        self.scenario = scenario.model_copy(update={"faults": planned_only, "farm": farm})
         self._count = days
         self._made: dict[float, list[Day]] = {}
+        own = self._days(1.0)
+        self._growth = Growth(
+            self.scenario, "", tuple(dict.fromkeys(kind for one in own for kind in one.kinds))
+        )
+        self._service = _service(places(self.scenario), own)
 
     @property
     def plan(self) -> Plan:
-        """The plan that is nearest to the scenario as it stands."""
-        farm = places(self.scenario)
+        """The scenario as it stands."""
         return Plan(
-            self.scenario.farm.registers[0].count,
-            max(round(_mean_us(farm, self._days(1.0)[0]) / 1e6, 1), 0.1),
+            len(self.scenario.registers()),
+            self._service.mean_s,
             1.0,
-            round(max(place.facts.z_report_us for place in farm) / 60e6, 1),
+            round(z_report_minutes(self.scenario), 1),
             self.scenario.farm.policy,
         )
 
+    @property
+    def least(self) -> int:
+        """The fewest registers that can record every receipt there is."""
+        return self._growth.least
+
     def of(self, plan: Plan) -> Outlook:
         """What a plan leads to. Raises ValueError for numbers no farm has, ScenarioError as `bench.planner.day` does."""
-        scenario, days = planned(self.scenario, plan), self._days(plan.rate)
-        return Outlook(plan, scenario, days, list(live(scenario, days)))
+        scenario, days = self.planned(plan), self._days(plan.rate)
+        lived = list(live(scenario, days, slower=self.slower(plan)))
+        return Outlook(plan, scenario, days, lived, self._service.cv2)
+
+    def planned(self, plan: Plan) -> Scenario:
+        """The scenario with a plan's farm, but for its speed (`slower`). Raises ValueError for numbers no farm has."""
+        for name, value in zip(plan._fields, plan, strict=True):
+            if isinstance(value, int | float) and not value > 0:
+                raise ValueError(f"{name} = {value}: it must be above 0")
+        if plan.registers < self.least:
+            raise ValueError(f"registers = {plan.registers}: {self.least} are needed to record every receipt")
+        scenario = z_reports_of(self._growth.farm(plan.registers), plan.window_min)
+        farm = scenario.farm.model_copy(update={"policy": plan.policy})
+        return more_orders(scenario.model_copy(update={"farm": farm}), plan.rate)
+
+    def slower(self, plan: Plan) -> float:
+        """How many times as long as in the scenario a receipt takes."""
+        return plan.receipt_s / self._service.mean_s
 
     def _days(self, rate: float) -> list[Day]:
         if rate not in self._made:
@@ -264,19 +301,6 @@ class Outlooks:
             if len(one.services) > _SPEEDS_KEPT:
                 one.services.clear()
         return self._made[rate]
-
-
-def planned(scenario: Scenario, plan: Plan) -> Scenario:
-    """The scenario with a plan's farm and traffic. What waits waits: a queue limit of the scenario is lifted. Raises ValueError."""
-    for name, value in zip(plan._fields, plan, strict=True):
-        if isinstance(value, int | float) and not value > 0:
-            raise ValueError(f"{name} = {value}: it must be above 0")
-    service = DeterministicService(kind="deterministic", mean_s=plan.receipt_s)
-    changed = Growth(more_orders(scenario, plan.rate), scenario.farm.registers[0].name).farm(plan.registers)
-    registers = tuple(register.model_copy(update={"service": service}) for register in changed.farm.registers)
-    farm = changed.farm.model_copy(update={"registers": registers, "policy": plan.policy, "queue_limit": 0})
-    shifts = changed.shifts.model_copy(update={"z_report_min": plan.window_min})
-    return changed.model_copy(update={"farm": farm, "shifts": shifts})
 
 
 def hour_by_hour(
@@ -301,15 +325,20 @@ def _little(share: float) -> str:
     return "below 0.0001 %" if 0 < share < 1e-6 else share_text(share)
 
 
-def _mean_us(farm: Sequence[Place], one: Day) -> float:
-    """Mean service time of a day's receipts over all registers, microseconds."""
-    if not len(one.traffic):
-        return float(np.mean([place.facts.service_base_us for place in farm]))
-    taken = [
-        one.service_us(place.register.service, place.facts.service_base_us, place.facts.service_line_us)
-        for place in farm
-    ]
-    return float(np.mean([each.mean() for each in taken]))
+def _service(farm: Sequence[Place], days: Sequence[Day]) -> Service:
+    """How long the receipts of the days take in the registers of a farm; without receipts, those of one line. The mean is rounded to
+    a tenth of a second, so that a person can turn back to it."""
+    taken = np.concatenate(
+        [
+            one.service_us(place.register.service, place.facts.service_base_us, place.facts.service_line_us)
+            for one in days
+            for place in farm
+        ]
+    )
+    if not len(taken):
+        return Service(max(round(farm[0].facts.service_base_us / 1e6, 1), 0.1), 0.0)
+    mean_us = float(taken.mean())
+    return Service(max(round(mean_us / 1e6, 1), 0.1), float(taken.var()) / mean_us**2)
 
 
 def _of(lived: Lived, register: int) -> Ints:

@@ -33,7 +33,7 @@ class PlannerPanel:
     def __init__(self, outlooks: Outlooks, most: int = MOST_REGISTERS) -> None:
         self.outlooks = outlooks
         start = outlooks.plan
-        self.controls = _controls(start, most)
+        self.controls = _controls(start, outlooks.least, most)
         self._words = widgets.HTML()
         self._chart = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
         self.box = widgets.VBox(
@@ -75,7 +75,7 @@ def planner(scenario: Scenario, days: int = 10, most: int = MOST_REGISTERS) -> P
 _WRAPPED = widgets.Layout(flex_flow="row wrap")
 
 
-def _controls(start: Plan, most: int) -> dict[str, Any]:
+def _controls(start: Plan, least: int, most: int) -> dict[str, Any]:
     """A control for each field of a plan, by its name. They tell what they were turned to when they are let go."""
     look = {
         "style": {"description_width": "9em"},
@@ -85,7 +85,7 @@ def _controls(start: Plan, most: int) -> dict[str, Any]:
     policy = {name: value for name, value in look.items() if name != "continuous_update"}
     return {
         "registers": widgets.IntSlider(
-            min=1, max=max(most, start.registers), value=start.registers, description="registers", **look
+            min=least, max=max(most, start.registers), value=start.registers, description="registers", **look
         ),
         "receipt_s": widgets.FloatSlider(
             min=0.1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import bench.outlook
 import bench.widgets
 from bench.charts_style import Chart
 from bench.kernel import POLICIES
-from bench.outlook import Outlooks, Plan, hour_by_hour, planned
+from bench.outlook import Outlooks, Plan, hour_by_hour
 from bench.planner import day, lateness
 from bench.theory import MMc
 
@@ -29,18 +30,23 @@ def outlooks() -> Outlooks:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_late_receipts_are_those_of_the_planner(outlooks: Outlooks, policy: str) -> None:
-    plan = Plan(3, 9.0, 1.5, 8.0, policy)
+    plan = Plan(3, 9.6, 1.5, 8.0, policy)
     found = outlooks.of(plan)
-    farm = planned(outlooks.scenario, plan)
-    assert farm.farm.policy == policy and farm.farm.registers[0].count == 3
-    wanted = lateness(farm, [day(farm, n) for n in range(3)])
+    farm = outlooks.planned(plan)
+    assert farm.farm.policy == policy and len(farm.registers()) == 3
+    days = [day(farm, n) for n in range(3)]
+    wanted = lateness(farm, days, slower=9.6 / outlooks.plan.receipt_s)
     assert (found.late.late, found.late.receipts) == (wanted.late, wanted.receipts)
     assert sum(found.late.late) > 0
 
 
-@pytest.mark.parametrize("plan", [Plan(2, 12.0, 1.0, 12.0, "central"), Plan(4, 4.0, 1.0, 7.5, "round_robin")])
-def test_the_worst_day_is_what_the_engine_lives_through(outlooks: Outlooks, plan: Plan) -> None:
+@pytest.mark.parametrize(
+    "change", [{"registers": 2, "policy": "central"}, {"window_min": 7.5, "policy": "round_robin"}]
+)
+def test_the_worst_day_is_what_the_engine_lives_through(outlooks: Outlooks, change: dict[str, Any]) -> None:
     """Spans, Z-reports and the longest queue of the worst day, beside the log of the engine on that day."""
+    plan = outlooks.plan._replace(**change)
+    assert outlooks.slower(plan) == 1.0
     found = outlooks.of(plan)
     run = bench.run(found.scenario, fidelity="timed", replication=found.worst)
     names, begin = found.register_names, run.begin
