@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bench.charts_style import BLUE, VERMILION, Chart, styled
 
@@ -41,7 +41,7 @@ def plot_sizing(sizing: Sizing) -> Chart:
         )
     ax.set_yscale("symlog", linthresh=max(sizing.late_share, 1e-4))
     ax.set_ylim(0, 4 * max(float(table["high"].max()), sizing.late_share, 1e-4))
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share * 100:g}%"))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     beside = f"{sizing.template} (and {sizing.others} others)" if sizing.others else "in all"
     ax.set_xlabel(f"registers {beside}")
