@@ -167,6 +167,13 @@ def set_date(register: Register, day: tuple[int, int, int]) -> bytes:
     return b""
 
 
+@handles(0xED)
+def set_date_and_time(register: Register, day: tuple[int, int, int], time: tuple[int, int, int]) -> bytes:
+    """In any mode, as the vendor's driver expects it."""
+    _set(register, day=day[0], month=day[1], year=2000 + day[2], hour=time[0], minute=time[1], second=time[2])
+    return b""
+
+
 # ---- printer ----------------------------------------------------------------------------------------------------------------------
 
 

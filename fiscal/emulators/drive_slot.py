@@ -40,6 +40,12 @@ class DriveSlot:
     _port: DrivePort | None = None
     _exchange: OperatorBuffer | None = None
 
+    def hang_up(self) -> None:
+        """The host dropped the connection. A plain line knows of none."""
+
+    def hang(self, until_us: int) -> None:
+        """The web server before it hangs until then; a register that is reached directly has none."""
+
     @property
     def registration(self) -> Registration | None:
         """What the register is registered as: as its drive says, or as it remembers while its drive is new."""

@@ -176,6 +176,7 @@ _ROWS: Iterable[Command] = (
     _c(0x48, "leave mode", again=True),
     _c(0x4B, "set time", "time:hms", allowed=modes(0, 1, 4), receipt=CLOSED),
     _c(0x64, "set date", "date:dmy", allowed=modes(0, 1, 4), receipt=CLOSED),
+    _c(0xED, "set date and time", "date:dmy time:hms", receipt=CLOSED),
     # Printer
     _c(0x4C, "print line", "text:text", prints=True),
     _c(0x87, "print fields", "data:rest", prints=True),

@@ -1,0 +1,1 @@
+"""ATOL registers behind a web server of JSON tasks."""
