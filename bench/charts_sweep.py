@@ -46,7 +46,7 @@ def plot_heat(sweep: Sweep, x: str = "", y: str = "") -> Chart:
         for row in part.to_dict("records"):
             i, j = rows.index(row[y]), columns.index(row[x])
             share = grid[i, j] = row["late_share"]
-            dark = float(norm(share)) > 0.6
+            dark = float(norm(share)) > 0.7
             ax.text(
                 j, i, _share(share), ha="center", va="center", fontsize=8, color="white" if dark else "black"
             )
@@ -65,7 +65,9 @@ def plot_heat(sweep: Sweep, x: str = "", y: str = "") -> Chart:
     bar = figure.colorbar(drawn, ax=list(axes), ticks=FixedLocator(_TICKS), format=FuncFormatter(_percent))
     bar.set_label("receipts recorded late")
     if sweep.late_share is not None:
-        figure.supxlabel(f"framed: at most {sweep.late_share:.2%} late, by the upper 95 % bound", fontsize=9)
+        figure.supxlabel(
+            f"framed: at most {_percent(sweep.late_share)} late, by the upper 95 % bound", fontsize=9
+        )
     return figure
 
 
@@ -93,7 +95,7 @@ def plot_lines(sweep: Sweep, x: str = "") -> Chart:
             color=VERMILION,
             linewidth=1.3,
             linestyle=(0, (6, 2)),
-            label=f"target {sweep.late_share:.2%}",
+            label=f"target {_percent(sweep.late_share)}",
         )
     least = max(min(sweep.late_share or 1e-3, 1e-3), _LEAST)
     ax.set_yscale("symlog", linthresh=least)

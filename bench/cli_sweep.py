@@ -129,7 +129,7 @@ def _value(text: str) -> Any:
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from bench.sweep_file import SweepFileError
-    from bench.sweeping import Plan
+    from bench.sweep_plan import Plan
 
     scenario = load(options.scenario, options.set)
     try:
@@ -147,7 +147,7 @@ def run(options: argparse.Namespace) -> int:
             if place is not None and (reason := unwritable(place)):
                 raise ValueError(f"{place}: cannot be written: {reason}")
         return _run(options, plan, folder)
-    except ScenarioError:
+    except (ScenarioError, BrokenPipeError):
         raise
     except (ValueError, OSError, SweepFileError) as error:
         print(f"bench sweep: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ of another version of the bench, is left alone.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,10 +18,12 @@ NAME = "results.jsonl"
 
 
 class Answer(NamedTuple):
-    """What one task found: the receipts of its day, and how many of them each of its configurations records late."""
+    """What one task found: the receipts of its day, and for each of its configurations the late ones and the waits (seconds)."""
 
     receipts: int
     late: tuple[int, ...]
+    mean_wait_s: tuple[float, ...]
+    longest_wait_s: tuple[float, ...]
 
 
 class SweepFileError(ValueError):
@@ -47,7 +50,7 @@ class SweepFile:
     def add(self, task: int, answer: Answer) -> None:
         """Keep an answer: it is on the disk when this returns."""
         self.answers[task] = answer
-        self._write({"task": task, "receipts": answer.receipts, "late": answer.late})
+        self._write({"task": task, **answer._asdict()})
 
     def close(self) -> None:
         os.close(self._file)
@@ -139,8 +142,16 @@ def _object(line: bytes) -> dict[str, Any]:
 
 def _answer(line: Mapping[str, Any]) -> tuple[int, Answer] | None:
     match line:
-        case {"task": int(task), "receipts": int(receipts), "late": list(late)} if all(
-            isinstance(n, int) and 0 <= n <= receipts for n in late
+        case {
+            "task": int(task),
+            "receipts": int(receipts),
+            "late": list(late),
+            "mean_wait_s": list(mean),
+            "longest_wait_s": list(longest),
+        } if (
+            len(late) == len(mean) == len(longest)
+            and all(isinstance(n, int) and 0 <= n <= receipts for n in late)
+            and all(isinstance(s, float) and 0 <= s < math.inf for s in (*mean, *longest))
         ):
-            return task, Answer(receipts, tuple(late))
+            return task, Answer(receipts, tuple(late), tuple(mean), tuple(longest))
     return None

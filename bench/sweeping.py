@@ -16,46 +16,23 @@ sweep goes on from there. The numbers are those of fidelity ``timed`` without ac
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import itertools
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
-from bench.executors import code_hash, completed
-from bench.planner import Day, Lateness, day, lateness, left_out
+from bench.executors import completed
+from bench.planner import Lateness
 from bench.progress import Progress
-from bench.scenario import Scenario, ScenarioError, apply_set, parse
+from bench.scenario import Scenario, ScenarioError
 from bench.sweep_file import Answer, SweepFile
-
-MOST = 100_000
-"""Configurations a sweep refuses to exceed unless told otherwise: more is rather a slip of the pen."""
-
-_FARMS = 64  # configurations a task holds: enough to be worth a day's traffic, few enough to spread and to lose when killed
-_NO_TRAFFIC = ("name", "question", "drain_h", "farm", "shifts", "operator", "faults", "expect")
-_NO_TRAFFIC_OF_SHOP = ("commit_ms", "in_doubt")
-"""What a scenario says beside who comes and what they buy: configurations that differ in these alone share their days."""
-
-
-class Task(NamedTuple):
-    """A day, and some configurations whose farms meet it: plain data."""
-
-    scenario: str
-    """The scenario as JSON."""
-    folder: str
-    """Where the files it names are."""
-    first: tuple[str, ...]
-    """The changes that make the day."""
-    configurations: tuple[tuple[str, ...], ...]
-    """The changes that make each configuration, as ``path=value``."""
-    replication: int
+from bench.sweep_plan import MOST, Plan, toml, work
+from bench.wording import wait_text
 
 
 @dataclass(frozen=True)
@@ -77,7 +54,8 @@ class Sweep:
         """A row a configuration, in the order of the values given, the last path running fastest.
 
         Columns: each varied path; ``receipts`` and ``late`` of all days; ``late_share`` (mean over days) with its 95 % t interval ``low``
-        and ``high``; ``days``, ``days_with_late``; with a target also ``enough``: the upper bound is not above it.
+        and ``high``; ``days``, ``days_with_late``; ``mean_wait_s`` (over days) and ``longest_wait_s`` (of all days), seconds from payment
+        to record; with a target also ``enough``: the upper bound is not above it.
         """
         rows = []
         for values, one in zip(self.values, self.found, strict=True):
@@ -90,6 +68,8 @@ class Sweep:
                 "high": min(share.high, 1.0),
                 "days": self.days,
                 "days_with_late": one.days_with_late,
+                "mean_wait_s": math.fsum(one.mean_wait_s) / self.days,
+                "longest_wait_s": max(one.longest_wait_s),
             }
             if self.late_share is not None:
                 row["enough"] = not row["late"] or share.high <= self.late_share
@@ -113,6 +93,9 @@ class Sweep:
         for column in ("late_share", "low", "high"):
             shown[column] = shown[column].map("{:.4%}".format)
         shown["days_with_late"] = shown["days_with_late"].map(lambda n: f"{n} of {self.days}")
+        for column in ("mean_wait_s", "longest_wait_s"):
+            shown[column] = shown[column].map(wait_text)
+        shown = shown.rename(columns={"mean_wait_s": "mean_wait", "longest_wait_s": "longest_wait"})
         if self.late_share is not None:
             shown["enough"] = shown["enough"].map({True: "yes", False: ""})
         lines = [
@@ -204,188 +187,9 @@ def run_plan(
     return done
 
 
-def work(task: Task) -> Answer:
-    """Do a task, anywhere."""
-    one = _day(task.scenario, task.folder, task.first, task.replication)
-    late = tuple(
-        lateness(_configured(task.scenario, task.folder, changes), [one]).late[0]
-        for changes in task.configurations
-    )
-    return Answer(len(one.traffic), late)
-
-
-class Plan:
-    """A sweep cut into tasks. What it does follows from the question alone, so numbers of tasks mean the same when it is asked again."""
-
-    def __init__(
-        self,
-        scenario: Scenario,
-        vary: Mapping[str, Sequence[Any]],
-        replications: int,
-        seed: int | None,
-        most: int = MOST,
-    ) -> None:
-        if replications < 1:
-            raise ValueError("at least one day is needed")
-        if seed is not None and seed < 0:
-            raise ValueError("the seed must not be negative")
-        if not vary:
-            raise ValueError(
-                "nothing to vary; give a path and its values, such as farm.registers[0].count=1..8"
-            )
-        for path, several in vary.items():
-            if not len(several):
-                raise ValueError(f"{path}: no value to vary it over")
-        count = math.prod(len(several) for several in vary.values())
-        if count > most:
-            raise ValueError(
-                f"{count:,} configurations are more than {most:,}; vary less, or allow them: --most {count}, in Python most={count}"
-            )
-        self.name = scenario.name
-        self.assumptions = _assumptions(scenario, replications)
-        data = scenario.model_dump(mode="json")
-        if seed is not None:
-            data["seed"] = seed
-        self.replications = replications
-        self.paths = tuple(vary)
-        axes = [
-            [value.item() if hasattr(value, "item") else value for value in several]
-            for several in vary.values()
-        ]
-        self.values = tuple(itertools.product(*axes))
-        self._data = _json(data)
-        self._folder = str(scenario.folder)
-        self._changes = tuple(
-            tuple(f"{path}={toml(value)}" for path, value in zip(self.paths, values, strict=True))
-            for values in self.values
-        )
-        if len(set(self._changes)) < len(self._changes):
-            raise ValueError("a value is given twice; give each once")
-        groups: dict[str, list[int]] = {}
-        files: set[Path] = set()
-        for number, changes in enumerate(self._changes):
-            one = _configured(self._data, self._folder, changes, scenario.name)
-            traffic = _traffic(one)
-            if traffic not in groups:
-                files.update(_files(one))
-            groups.setdefault(traffic, []).append(number)
-        self._blocks = [
-            (replication, members[0], members[n : n + _FARMS])
-            for members in groups.values()
-            for replication in range(replications)
-            for n in range(0, len(members), _FARMS)
-        ]
-        varied = [(path, [toml(value) for value in axis]) for path, axis in zip(vary, axes, strict=True)]
-        asked = {
-            "scenario": data,
-            "vary": varied,
-            "replications": replications,
-            "files": {str(path): _hash(path.read_bytes()) for path in sorted(files)},
-        }
-        question, code = _hash(_json(asked).encode("utf-8", "surrogatepass")), code_hash()
-        self.short = _hash((question + code).encode())[:8]
-        self.question = {
-            "bench_sweep": 1,
-            "name": scenario.name,
-            "question": question,
-            "code": code,
-            "vary": dict(varied),
-            "replications": replications,
-            "tasks": len(self),
-        }
-
-    def __len__(self) -> int:
-        return len(self._blocks)
-
-    def task(self, number: int) -> Task:
-        replication, first, members = self._blocks[number]
-        return Task(
-            self._data,
-            self._folder,
-            self._changes[first],
-            tuple(self._changes[member] for member in members),
-            replication,
-        )
-
-    def fits(self, number: int, answer: Answer) -> bool:
-        """Whether an answer can be this task's."""
-        return 0 <= number < len(self) and len(answer.late) == len(self._blocks[number][2])
-
-    def gather(self, answers: Mapping[int, Answer]) -> tuple[Lateness, ...]:
-        """The answers of all tasks by configuration and day."""
-        late = [[0] * self.replications for _ in self.values]
-        receipts = [[0] * self.replications for _ in self.values]
-        for number, (replication, _, members) in enumerate(self._blocks):
-            answer = answers[number]
-            for member, count in zip(members, answer.late, strict=True):
-                late[member][replication] = count
-                receipts[member][replication] = answer.receipts
-        return tuple(Lateness(tuple(one), tuple(whole)) for one, whole in zip(late, receipts, strict=True))
-
-
-def toml(value: Any) -> str:
-    """A value as TOML writes it. Raises ValueError for what TOML has no word for."""
-    match value:
-        case bool() | int() | float() | str():
-            return json.dumps(value, ensure_ascii=False)
-        case list() | tuple():
-            return f"[{', '.join(map(toml, value))}]"
-        case dict():
-            return "{" + ", ".join(f"{json.dumps(str(k))} = {toml(v)}" for k, v in value.items()) + "}"
-        case _ if hasattr(value, "isoformat"):
-            return str(value.isoformat())
-    raise ValueError(f"{value!r} is no value a scenario can have")
-
-
 def _cell(value: Any) -> Any:
     """A value as the table shows it."""
     return toml(value) if isinstance(value, list | tuple | dict) else value
-
-
-def _configured(data: str, folder: str, changes: Sequence[str], name: str = "scenario") -> Scenario:
-    fresh = json.loads(data)
-    for change in changes:
-        apply_set(fresh, change, "--vary")
-    return parse(fresh, f"{name} with {', '.join(changes)}" if changes else name, folder)
-
-
-@lru_cache(maxsize=2)  # tasks of one day follow each other
-def _day(data: str, folder: str, changes: tuple[str, ...], replication: int) -> Day:
-    return day(_configured(data, folder, changes), replication)
-
-
-def _traffic(scenario: Scenario) -> str:
-    """Equal for configurations that share their days."""
-    data = scenario.model_dump(mode="json", exclude=set(_NO_TRAFFIC))
-    for name in _NO_TRAFFIC_OF_SHOP:
-        del data["shop"][name]
-    return _json(data)
-
-
-def _files(scenario: Scenario) -> Iterator[Path]:
-    """The order files a scenario names, at whatever depth."""
-
-    def names(data: Any) -> Iterator[str]:
-        if isinstance(data, dict):
-            for key, value in data.items():
-                if key == "file" and isinstance(value, str):
-                    yield value
-                else:
-                    yield from names(value)
-        elif isinstance(data, list):
-            for value in data:
-                yield from names(value)
-
-    for name in names(scenario.model_dump(mode="json", include={"arrivals"})):
-        yield scenario.file(name)
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _json(data: Any) -> str:
-    return json.dumps(data, ensure_ascii=False, sort_keys=True)
 
 
 def _write_table(done: Sweep, folder: Path) -> None:
@@ -398,15 +202,3 @@ def _write_table(done: Sweep, folder: Path) -> None:
 def csv_text(done: Sweep) -> str:
     """The table as CSV: every float to its last bit."""
     return str(done.table.to_csv(index=False, lineterminator="\n"))
-
-
-def _assumptions(scenario: Scenario, replications: int) -> tuple[str, ...]:
-    texts = [
-        f"{replications} independent days; configurations that do not differ in who comes share them",
-        "a register takes its service time for a receipt and its Z-report time for a closing; fidelity timed, not wire",
-    ]
-    accidents = left_out(scenario)
-    if accidents:
-        told = ", ".join(f"{count} {kind}" for kind, count in accidents.items())
-        texts.append(f"days without accidents; left out: {told} (bench run --replications shows them)")
-    return tuple(texts)

@@ -66,6 +66,8 @@ def test_a_row_is_what_the_engine_finds(scenario: bench.Scenario) -> None:
         runs = [bench.run(one, fidelity="timed", replication=n).summary for n in range(2)]
         assert row["late"] == sum(run["late"] for run in runs)
         assert row["receipts"] == sum(run["receipts"] for run in runs)
+        assert row["longest_wait_s"] == max(run["wait_s"]["max"] for run in runs)
+        assert row["mean_wait_s"] == pytest.approx(sum(run["wait_s"]["mean"] for run in runs) / 2)
         assert row["late_share"] == pytest.approx(sum(run["late"] / run["receipts"] for run in runs) / 2)
     assert found.table["late"].nunique() > 2
 
@@ -73,5 +75,5 @@ def test_a_row_is_what_the_engine_finds(scenario: bench.Scenario) -> None:
 def test_the_order_of_days_and_the_cut_into_tasks_do_not_matter(
     scenario: bench.Scenario, here: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.sweeping._FARMS", 3)
+    monkeypatch.setattr("bench.sweep_plan.FARMS", 3)
     assert csv_text(bench.sweep(scenario, VARY, **OPTIONS)) == here

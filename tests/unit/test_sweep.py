@@ -14,11 +14,11 @@ import pytest
 from small_shop import small
 
 import bench
-from bench import cli, sweeping
+from bench import cli, sweep_plan, sweeping
 from bench.cli_sweep import values
 from bench.planner import Day, day
 from bench.sweep_file import NAME, SweepFileError
-from bench.sweeping import Plan, toml
+from bench.sweep_plan import Plan, toml
 
 QUIET = str(Path(__file__).resolve().parents[2] / "scenarios" / "burst_of_15.toml")
 COUNT = "farm.registers[0].count"
@@ -69,7 +69,7 @@ ELSEWHERE = {
     "farm": {"registers": [{"name": "x", "device": "shtrih-m-01f", "count": 3}], "policy": "central"},
     "shifts": {"close_at": ["10:03"]},
     "operator": {"delay_s": 9},
-    "faults": [{"kind": "cable_pulled", "target": "any", "at": "10:01:00", "for_s": 60}],
+    "faults": [{"kind": "planned_outage", "target": "any", "at": "10:01:00", "for_s": 60}],
     "expect": {"late_max": 1},
     "shop.commit_ms": 50,
     "shop.in_doubt": "reissue",
@@ -81,9 +81,9 @@ def test_days_are_shared_by_what_makes_no_traffic_and_are_equal_there() -> None:
     before = small()
     plan = Plan(before, {"shop.commit_ms": [1, 50], COUNT: [1, 2, 3]}, 2, None)
     assert len(plan) == 2  # a task a day
-    for name in (*sweeping._NO_TRAFFIC, *(f"shop.{name}" for name in sweeping._NO_TRAFFIC_OF_SHOP)):
-        after = sweeping._configured(plan.task(0).scenario, ".", (f"{name}={toml(ELSEWHERE[name])}",))
-        assert sweeping._traffic(after) == sweeping._traffic(before)
+    for name in (*sweep_plan.NO_TRAFFIC, *(f"shop.{name}" for name in sweep_plan.NO_TRAFFIC_OF_SHOP)):
+        after = sweep_plan.configured(plan.task(0).scenario, ".", (f"{name}={toml(ELSEWHERE[name])}",))
+        assert sweep_plan.traffic_of(after) == sweep_plan.traffic_of(before)
         assert same_day(day(after, 1), day(before, 1)), name
 
 
@@ -103,8 +103,8 @@ def test_what_makes_traffic_parts_the_days(change: str) -> None:
         small(), {path: [toml(value) if path == "shop.ffd" else json.loads(value)], COUNT: [1, 2]}, 2, None
     )
     assert len(plan) == 2
-    before, after = small(), sweeping._configured(plan.task(0).scenario, ".", (change,))
-    assert sweeping._traffic(after) != sweeping._traffic(before)
+    before, after = small(), sweep_plan.configured(plan.task(0).scenario, ".", (change,))
+    assert sweep_plan.traffic_of(after) != sweep_plan.traffic_of(before)
 
 
 def test_many_configurations_make_tasks_of_bounded_size() -> None:
@@ -120,7 +120,8 @@ def test_a_table_has_a_row_a_configuration() -> None:
     )
     table = found.table
     assert list(table.columns) == [
-        COUNT, "farm.policy", "receipts", "late", "late_share", "low", "high", "days", "days_with_late", "enough",
+        COUNT, "farm.policy", "receipts", "late", "late_share", "low", "high", "days", "days_with_late",
+        "mean_wait_s", "longest_wait_s", "enough",
     ]  # fmt: skip
     assert table[[COUNT, "farm.policy"]].to_numpy().tolist() == [
         [1, "central"], [1, "round_robin"], [2, "central"], [2, "round_robin"],
@@ -132,9 +133,17 @@ def test_a_table_has_a_row_a_configuration() -> None:
 
 
 def test_accidents_are_left_out_and_said() -> None:
-    fault = {"kind": "cable_pulled", "target": "any", "at": "10:01:00", "for_s": 60}
-    found = bench.sweep(small([fault]), {COUNT: [2]}, replications=1)
+    """So a register that one configuration has and another has not may have one."""
+    fault = {"kind": "cable_pulled", "target": "front-2", "at": "10:01:00", "for_s": 60}
+    found = bench.sweep(small([fault]), {COUNT: [1, 2]}, replications=1)
     assert "left out: 1 cable_pulled" in found.report()
+    assert found.table.equals(bench.sweep(small(), {COUNT: [1, 2]}, replications=1).table)
+
+
+def test_planned_outages_stay() -> None:
+    outage = {"kind": "planned_outage", "target": "front-1", "at": "10:00:30", "for_s": 300}
+    without, found = (bench.sweep(small(faults), {COUNT: [2]}, replications=1) for faults in ((), (outage,)))
+    assert found.table["longest_wait_s"][0] > 10 * without.table["longest_wait_s"][0]
 
 
 # The folder.
@@ -179,10 +188,12 @@ def test_a_torn_first_line_is_a_folder_not_begun(tmp_path: Path, cut: int) -> No
     [
         b"rubbish",
         b"[1]",
-        b'{"task":0,"receipts":1,"late":[2]}',
-        b'{"task":0,"receipts":9,"late":[1,1,1]}',
-        b'{"task":99,"receipts":9,"late":[1]}',
-        b'{"task":0,"receipts":9,"late":["1"]}',
+        b'{"task":0,"receipts":1,"late":[2],"mean_wait_s":[1.0],"longest_wait_s":[1.0]}',
+        b'{"task":0,"receipts":9,"late":[1,1],"mean_wait_s":[1.0,1.0],"longest_wait_s":[1.0,1.0]}',
+        b'{"task":0,"receipts":9,"late":[1],"mean_wait_s":[1.0,1.0],"longest_wait_s":[1.0]}',
+        b'{"task":99,"receipts":9,"late":[1],"mean_wait_s":[1.0],"longest_wait_s":[1.0]}',
+        b'{"task":0,"receipts":9,"late":["1"],"mean_wait_s":[1.0],"longest_wait_s":[1.0]}',
+        b'{"task":0,"receipts":9,"late":[1],"mean_wait_s":[NaN],"longest_wait_s":[1.0]}',
         b"\xff\xfe",
     ],
 )
@@ -200,7 +211,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, monkeypatch: p
     before = (tmp_path / NAME).read_bytes()
     with pytest.raises(SweepFileError, match="another question"):
         bench.sweep(small(), {COUNT: [2]}, replications=1, out=tmp_path)
-    monkeypatch.setattr("bench.sweeping.code_hash", lambda: "0" * 64)
+    monkeypatch.setattr("bench.sweep_plan.code_hash", lambda: "0" * 64)
     with pytest.raises(SweepFileError, match="another version of the bench"):
         bench.sweep(small(), {COUNT: [1]}, replications=1, out=tmp_path)
     assert (tmp_path / NAME).read_bytes() == before
@@ -324,6 +335,8 @@ def test_the_command_writes_table_and_picture(
         (["--vary", "farm.polcy=a"], 3, "did you mean policy?"),
         (["--vary", "farm.policy=centrl"], 3, 'with farm.policy="centrl": farm.policy'),
         (["--vary", "farm.registers[7].count=1"], 3, "--vary farm.registers[7].count=1: farm.registers has"),
+        (["--vary", "faults=3"], 3, "faults"),
+        (["--vary", "faults=[3]"], 3, "faults"),
         (["--vary", f"{COUNT}=1", "--replications", "0"], 2, "at least one day"),
         (["--vary", f"{COUNT}=1", "--late-share", "2"], 2, "from 0 to below 1"),
         (["--vary", f"{COUNT}=1", "--workers", "0"], 2, "at least one"),
