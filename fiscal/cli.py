@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fiscal import cli_code, cli_emulate, cli_ofd
+from fiscal import cli_code, cli_emulate, cli_ofd, cli_reports
 from fiscal.cli_parts import Failure, command
 
 DESCRIPTION = """\
@@ -76,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         "  POST /receipts/KEY/cancel           one that no register has seen\n"
         "  GET  /registers                     cable, drive, operator, shift, queue of each\n"
         "  POST /registers/NAME/close-shift    the Z-report, now\n"
+        "  POST /registers/NAME/x-report       what the running shift has come to\n"
+        "  GET  /z-reports                     closed shifts and whether they add up; ?format=csv or page\n"
         "  GET  /health\n"
         "  GET  /                              the same as a page",
     )
@@ -96,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_emulate.add(commands)
     cli_ofd.add(commands)
     cli_code.add(commands)
+    cli_reports.add(commands)
 
     receipt = command(
         commands,

@@ -23,3 +23,13 @@ def command(
         epilog=more,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def server_option(parser: argparse.ArgumentParser) -> None:
+    """For commands that speak to a running server."""
+    parser.add_argument(
+        "--server",
+        default="http://127.0.0.1:8054",
+        metavar="URL",
+        help="where `fiscal serve` runs (default: %(default)s); its token comes from FISCAL_TOKEN",
+    )

@@ -22,6 +22,7 @@ import uvicorn
 from fiscal.emulators.marking_service import MarkingService
 from fiscal.journal import JournalError, SqliteJournal
 from fiscal.live import http, makes
+from fiscal.live.client import TOKEN_VARIABLE
 from fiscal.live.config import Config, ConfigError, Register
 from fiscal.live.drive_file import DriveFileError
 from fiscal.live.emulated import EmulatedRegister, Endpoint, PtyEndpoint, TcpEndpoint
@@ -37,7 +38,6 @@ from fiscal.registers.conversation import Settings
 
 log = logging.getLogger("fiscal")
 STOP_LIMIT_S = 10.0
-TOKEN_VARIABLE = "FISCAL_TOKEN"
 
 DEMO = """\
 [shop]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -22,7 +21,6 @@ REPORT_LIMIT_S = 60.0
 """An X-report waits for the receipt in work; a register that makes its Z-report answers later than this."""
 ROWS_LIMIT = 10_000
 PAGE_ROWS = 200
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TYPE_FIELDS = ("sale", "sale_return", "purchase", "purchase_return")
 
 
@@ -79,8 +77,8 @@ class ZPages:
         if unknown:
             return f"{unknown[0]}: unknown; there are: register, from, to, limit, format"
         for name in ("from", "to"):
-            if given.get(name) and not _DATE.fullmatch(given[name]):
-                return f"{name}: {given[name]!r} is no day such as 2026-01-31"
+            if fault := z_tables.date_fault(given.get(name, "")):
+                return f"{name}: {fault}"
         accepts_page = "text/html" in request.headers.get("accept", "")
         form = given.get("format", "page" if accepts_page else "json")
         if form not in _FORMATS:
@@ -92,13 +90,8 @@ class ZPages:
 
     def _shown(self, reports: list[ZReport], wanted: Wanted) -> Response:
         """All are checked, for each rests on the one before; then the wanted ones are chosen, the latest of them."""
-        checked = [
-            (report, found)
-            for report, found in z_checks.check(reports, self._settings.seeds)
-            if wanted.register in ("", report.register)
-            and (not wanted.begin or z_tables.date(report) >= wanted.begin)
-            and (not wanted.end or z_tables.date(report) <= wanted.end)
-        ][-wanted.limit :]
+        checked = z_checks.check(reports, self._settings.seeds)
+        checked = z_tables.chosen(checked, wanted.register, wanted.begin, wanted.end, wanted.limit)
         return _FORMATS[wanted.form](z_tables.rows(checked, self._settings.link), tuple(self._names))
 
     async def _x_report(self, name: str, paper: bool) -> Response:

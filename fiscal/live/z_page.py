@@ -35,8 +35,9 @@ HEAD = (
     "Documents",
 )
 _STYLE = (
-    "<style>body{max-width:110em;font-size:14px}figure{margin:0 0 1.5em}figcaption{font-weight:600}svg{width:100%;height:auto}"
-    "td{white-space:nowrap;padding-right:.6em}td.remark{white-space:normal;color:#333}tr.differs td{border-bottom:0}b.no{color:#b00020}</style>"
+    "<style>body{max-width:110em;font-size:14px}figure{margin:0 0 1.5em}figcaption{font-weight:600}"
+    "svg{width:100%;height:auto}td{white-space:nowrap;padding-right:.6em}td.remark{white-space:normal;color:#333}"
+    "tr.differs td{border-bottom:0}b.no{color:#b00020}</style>"
 )
 
 

@@ -79,7 +79,7 @@ COLUMNS: tuple[Column, ...] = (
 WORDS: Mapping[bool | None, str] = {True: "agrees", False: "differs", None: "partly"}
 
 
-def rows(checked: Iterable[tuple[ZReport, tuple[Check, ...]]], template: str = "") -> list[Row]:
+def rows(checked: Iterable[Checked], template: str = "") -> list[Row]:
     """What `fiscal.watch.z_checks.check` found, with links made of the template."""
     return [Row(report, checks, link(template, report)) for report, checks in checked]
 
@@ -136,18 +136,54 @@ def _plus(some: Sequence[int], more: Sequence[int]) -> tuple[int, ...]:
 _NOTHING = (0,) * len(FORMS)
 
 
+Checked = tuple[ZReport, tuple[Check, ...]]
+
+
+def chosen(
+    checked: Iterable[Checked], register: str = "", begin: str = "", end: str = "", limit: int = 0
+) -> list[Checked]:
+    """Those of one register and of some days (both ends included), the latest ``limit`` of them; empty or 0 for all.
+
+    After the check, which holds each against the one before.
+    """
+    found = [
+        (report, checks)
+        for report, checks in checked
+        if register in ("", report.register)
+        and (not begin or date(report) >= begin)
+        and (not end or date(report) <= end)
+    ]
+    return found[-limit:]
+
+
+def date_fault(text: str) -> str:
+    """Why this is no day such as 2026-01-31; empty when it is, or is empty."""
+    if not text:
+        return ""
+    try:
+        same = datetime.strptime(text, "%Y-%m-%d").strftime("%Y-%m-%d") == text  # noqa: DTZ007  a day, no moment
+    except ValueError:
+        same = False
+    return "" if same else f"{text!r} is no day such as 2026-01-31"
+
+
 def as_dicts(table: Sequence[Row]) -> list[dict[str, Any]]:
     """A dictionary a row, for JSON and data frames."""
     return [{column.name: column.value(row) for column in COLUMNS} for row in table]
 
 
 def as_csv(table: Sequence[Row]) -> str:
+    """See `dicts_as_csv`."""
+    return dicts_as_csv(as_dicts(table))
+
+
+def dicts_as_csv(table: Sequence[Mapping[str, Any]]) -> str:
     """Comma-separated, with a head of names. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([column.name for column in COLUMNS])
     for row in table:
-        values = [column.value(row) for column in COLUMNS]
+        values = [row[column.name] for column in COLUMNS]
         writer.writerow(["" if value is None else _cell(value) for value in values])
     return out.getvalue()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from fiscal.cli import main
 from fiscal.engine.records import ShiftEnded
 from fiscal.journal import SqliteJournal
 from fiscal.live.config import parse_config
@@ -273,3 +275,112 @@ def test_a_chart_of_many_registers_and_days_stays_within_its_frame() -> None:
         for mark in svg.iter():
             for name, limit in (("x", width), ("y", height), ("cx", width), ("cy", height)):
                 assert 0 <= float(mark.attrib.get(name, 0)) <= limit
+
+
+# --- the commands ------------------------------------------------------------------------------------------------------------
+
+
+def run(*arguments: str) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as ended:
+        assert isinstance(ended.code, int)
+        return ended.code
+
+
+def test_the_command_asks_the_server(
+    server: Server, sold: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("z-reports", "--server", server.url) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split()[:3] == ["register", "number", "created"]
+    assert lines[0].startswith("kkt1 ") and lines[0].endswith("agrees")
+    assert lines[1].startswith("kkt2 ") and lines[2].strip().startswith("the first report")
+    assert run("z-reports", "--server", server.url, "--format", "json", "--register", "kkt2") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row == sold.get("/z-reports").json()["z_reports"][1]
+    assert run("z-reports", "--server", server.url, "--format", "csv") == 0
+    assert capsys.readouterr().out.splitlines() == sold.get("/z-reports?format=csv").text.splitlines()
+
+
+@pytest.mark.parametrize("name", ["kkt1", "kkt2"])
+def test_the_command_shows_the_running_shift(
+    server: Server, sold: httpx.Client, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("x-report", name, "--server", server.url) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"{name}, shift ") and "the journal has the same" in text
+    assert run("x-report", name, "--server", server.url, "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["running"]["sale"] in text
+
+
+def test_the_command_reads_the_journal_of_a_stopped_server(
+    sold: httpx.Client, server: Server, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = sold.get("/z-reports").json()["z_reports"]
+    journal = SqliteJournal(tmp_path / "journal.sqlite")
+    journal.append(_more_cash(rows))
+    journal.close()
+    (tmp_path / "shop.toml").write_text(CONFIG)
+    path = str(tmp_path / "journal.sqlite")
+    config = str(tmp_path / "shop.toml")
+    assert run("z-reports", "--journal", path, "--config", config, "--format", "json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["checked"] == "differs" and "no report" not in row["remarks"]
+    assert run("z-reports", "--journal", path, "--strict") == 1
+    assert run("z-reports", "--journal", path, "--strict", "--to", "2000-01-01") == 0
+    capsys.readouterr()
+    assert run("z-reports", "--journal", str(folder / "var/journal.sqlite")) == 1
+    assert "in use by another engine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("z-reports", "--server", "http://127.0.0.1:1"), 1, "is `fiscal serve` running there?"),
+        (("z-reports", "--server", "127.0.0.1"), 1, "is no address of a server"),
+        (("z-reports", "--server", "http://h:x"), 1, "is no address of a server"),
+        (("z-reports", "--from", "yesterday"), 2, "--from: 'yesterday' is no day"),
+        (("z-reports", "--to", "2026-02-30"), 2, "--to: '2026-02-30' is no day"),
+        (("z-reports", "--journal", "no.sqlite"), 1, "no.sqlite: no such file"),
+        (("x-report",), 2, "NAME"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: tuple[str, ...],
+    code: int,
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == code
+    error = capsys.readouterr().err
+    assert says in error and "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_server_refuses_is_said(
+    server: Server, sold: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("x-report", "kkt9", "--server", server.url) == 1
+    assert "no register 'kkt9'; there are: kkt1, kkt2" in capsys.readouterr().err
+
+
+def test_a_token_and_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = parse_config(CONFIG.replace("port = 0", 'port = 0\ntoken = "s3cret"'), "test", tmp_path)
+    monkeypatch.delenv("FISCAL_TOKEN", raising=False)
+    server = Server(config, tmp_path / "ports")
+    server.start()
+    try:
+        assert run("z-reports", "--server", server.url) == 1
+        assert "a token is required: set FISCAL_TOKEN" in capsys.readouterr().err
+        monkeypatch.setenv("FISCAL_TOKEN", "s3cret")
+        assert run("z-reports", "--server", server.url) == 0
+        assert run("z-reports", "--server", f"{server.url}/elsewhere") == 1
+    finally:
+        server.stop()
