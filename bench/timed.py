@@ -104,6 +104,7 @@ class TimedSeat:
         self._shift_open = False
         self._totals = [0, 0, 0, 0]
         self._receipts = 0
+        self._report: ShiftClosed | None = None  # the newest
         self._down = 0
         self._paper_out = 0
         self._factor = 1.0
@@ -161,6 +162,8 @@ class TimedSeat:
             return self._close()
         if isinstance(task, events.Probe):
             return self._seen()
+        if isinstance(task, events.FindReport):
+            return self._report or Refused("report", "no shift was closed yet", Blame.REGISTER)
         if isinstance(task, events.OpenShift):
             return ShiftOpened(self._shift, self._document)
         return ClockSet(self._wall_s)
@@ -192,7 +195,8 @@ class TimedSeat:
         self._shift_open = False
         self._document += 1
         a, b, c, d = self._totals
-        return ShiftClosed(self._shift, self._document, self._receipts, (a, b, c, d))
+        self._report = ShiftClosed(self._shift, self._document, self._receipts, (a, b, c, d))
+        return self._report
 
     def _seen(self) -> Seen:
         state = ShiftState.OPEN if self._shift_open else ShiftState.CLOSED

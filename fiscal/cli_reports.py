@@ -175,8 +175,8 @@ def _x_report(options: argparse.Namespace) -> int:
     print(f"{'':16}" + "".join(f"{name:>14}" for name in forms) + f"{'running total':>16}")
     for field in ("sale", "sale_return", "purchase", "purchase_return"):
         cells = "".join(f"{shown[field][name]:>14}" for name in forms)
-        print(f"{field.replace('_', ' '):16}{cells}{shown['running'][field]:>16}")
-    print(f"in the drawer   {shown['drawer']:>14}")
+        print(f"{field.replace('_', ' '):16}{cells}{shown['running'][field] or 'unknown':>16}")
+    print(f"in the drawer   {shown['drawer'] or 'unknown':>14}")
     print(
         {
             True: "the journal has the same",

@@ -236,6 +236,12 @@ class FakeRegister:
 
     # --- beside receipts ---------------------------------------------------------------------------------------------
 
+    def _report(self, task: events.FindReport) -> Outcome:
+        closed = [d for d in self.documents if d.kind == "close"]
+        if not closed:
+            return Refused("fake:3D", "no report", Blame.REGISTER)
+        return ShiftClosed(closed[-1].shift, closed[-1].number, drive=self.drive)
+
     def _totals(self, task: events.ReadTotals) -> Outcome:
         turnovers = []
         for kind in range(1, 5):
@@ -274,6 +280,7 @@ class FakeRegister:
 
 
 _BESIDE: dict[type[Any], Any] = {
+    events.FindReport: FakeRegister._report,
     events.ReadTotals: FakeRegister._totals,
     events.ReadMessage: FakeRegister._message,
     events.WriteAnswer: FakeRegister._take,

@@ -196,6 +196,8 @@ class Care(Core):
             return
         station.seen = outcome
         station.seen_us = now_us
+        if station.drive not in ("", outcome.drive):
+            station.shift_opened_us = None  # that was another drive's
         station.drive = outcome.drive
         station.last_document = outcome.last_document
         self._see_shift(station, outcome, now_us)
@@ -240,6 +242,8 @@ class Care(Core):
         station.shift = states.SHIFT[was][_SEEN_SHIFT[seen.shift]]
         station.shift_number = seen.shift_number
         if station.shift == states.SHIFT_CLOSED:
+            if station.shift_opened_us is not None:
+                self._owe_report(station)
             station.close_at_us = station.shift_opened_us = None
             station.close_asked = False
         elif station.shift == states.SHIFT_EXPIRED:
@@ -250,6 +254,11 @@ class Care(Core):
             if known_us is None or seen.shift_number != number:
                 known_us = now_us
             self._shift_opened(station, seen.shift_number, known_us)
+
+    def _owe_report(self, station: Station) -> None:
+        """A shift was closed, and nobody told the engine: by a command whose answer was lost, before a crash, by hand."""
+        station.report_owed = True
+        station.note_errands()
 
     def _see_operator(self, station: Station, seen: Seen, now_us: int) -> None:
         """Documents before the first unsent one are confirmed by the operator; that one may be on its way."""
@@ -269,7 +278,9 @@ class Care(Core):
                 done.append(entry)
             else:
                 waiting.append(entry)
-        if done:
+        reports = len(station.reports)
+        station.reports = [one for one in station.reports if one[0] != drive or one[1] > document]
+        if done or len(station.reports) < reports:
             station.unconfirmed = waiting
             wall_us = now_us + self._wall_offset_us
             self._write(
@@ -341,13 +352,18 @@ class Care(Core):
             station.shift_number = outcome.shift
             station.last_document = outcome.document
             station.failures = 0
-            self._write(_ended(station, outcome, now_us + self._wall_offset_us))
+            self._write_report(station, outcome, now_us + self._wall_offset_us)
             self._well(station, now_us)
         else:
             # whether the report was made is seen by the probe: the shift is closed, or it is not and falls due again
             reason = reason_of(outcome)
             self._fail(station, f"Z-report: {reason}", now_us)
             station.close_asked = True
+
+    def _write_report(self, station: Station, closed: ShiftClosed, wall_us: int) -> None:
+        ended = _ended(station, closed, wall_us)
+        station.reports.append((ended.drive, ended.document))
+        self._write(ended)
 
     def _clock_ended(self, station: Station, task: events.SetClock, outcome: Outcome, now_us: int) -> None:
         if isinstance(outcome, ClockSet):
@@ -383,9 +399,9 @@ def _ended(station: Station, closed: ShiftClosed, wall_us: int) -> records.Shift
         closed.receipts,
         closed.totals_kop or (),
         wall_us,
-        () if details is None else tuple(kop for one in details.turnovers for kop in astuple(one)),
-        0 if details is None else details.drawer_kop,
-        () if details is None else details.running_kop,
+        tuple(kop for one in (details.turnovers if details else None) or () for kop in astuple(one)),
+        (details.drawer_kop if details else None) or 0,
+        (details.running_kop if details else None) or (),
         closed.first_document,
         closed.sign,
         closed.time_s,

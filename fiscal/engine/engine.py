@@ -53,13 +53,14 @@ class Engine(Printing):
             events.Probe: self._probe_ended,
             events.CloseShift: self._close_ended,
             events.SetClock: self._clock_ended,
+            events.FindReport: self._report_found,
             events.ReadTotals: self._totals_ended,
             events.CloseDrive: self._drive_task_ended,
             events.RegisterDrive: self._drive_task_ended,
             events.ReadMessage: self._message_read,
             events.WriteAnswer: self._answer_written,
         }
-        self._errands = (self._totals_due, self._replacement_due, self._relay_due)
+        self._errands = (self._report_due, self._totals_due, self._replacement_due, self._relay_due)
 
     @classmethod
     def recover(

@@ -45,6 +45,11 @@ class CloseShift:
 
 
 @dataclass(frozen=True, slots=True)
+class FindReport:
+    """Find the Z-report of a shift whose end was not seen: the drive's newest."""
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Ask the register how it is."""
 
@@ -88,6 +93,7 @@ Task = (
     | Find
     | OpenShift
     | CloseShift
+    | FindReport
     | Probe
     | SetClock
     | ReadTotals

@@ -169,6 +169,8 @@ class Station:
         "recording",
         "relay",
         "replacement",
+        "report_owed",
+        "reports",
         "retry_at_us",
         "seen",
         "seen_us",
@@ -215,6 +217,10 @@ class Station:
         self.seen_us = 0
         self.credit = 0  # of the weighted policy
         self.unconfirmed: list[Entry] = []  # recorded here, in order, not yet confirmed by the operator
+        self.reports: list[
+            tuple[str, int]
+        ] = []  # Z-reports (drive, document) not yet confirmed by the operator
+        self.report_owed = False  # a shift has ended, and the journal does not have its report
         self.recording = 0  # recorded here, on the way to the journal: not among the unconfirmed yet
         self.service = states.IN_SERVICE
         self.service_why = ""
@@ -226,7 +232,9 @@ class Station:
 
     def note_errands(self) -> None:
         """Look again whether there may be something to do beside receipts."""
-        self.errand = bool(self.asks) or self.replacement is not None or self.relay is not None
+        self.errand = (
+            self.report_owed or bool(self.asks) or self.replacement is not None or self.relay is not None
+        )
 
     def move(self, event: str) -> None:
         """Follow the table; an event the state does not know is a bug."""

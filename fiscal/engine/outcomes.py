@@ -57,12 +57,13 @@ class ShiftTotals:
     """An X-report: the totals of the shift as the register itself counts them.
 
     ``turnovers`` and ``running_kop`` by settlement type (sale, sale return, purchase, purchase return); the running totals are never reset.
+    ``None``: the register does not tell, or - the turnovers of a shift that was closed before - not any more.
     """
 
     shift: int
-    turnovers: tuple[Turnover, Turnover, Turnover, Turnover]
-    drawer_kop: int
-    running_kop: tuple[int, int, int, int]
+    turnovers: tuple[Turnover, Turnover, Turnover, Turnover] | None
+    drawer_kop: int | None
+    running_kop: tuple[int, int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True)

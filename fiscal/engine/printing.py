@@ -78,6 +78,9 @@ class Printing(Intake):
         station.drive = recorded.drive
         if station.relay is not None:
             self._relay_asked(station, now_us)
+        if station.shift == states.SHIFT_OPEN and 0 < station.shift_number < recorded.shift:
+            self._owe_report(station)  # somebody closed the shift, and this receipt has opened another
+            self._shift_opened(station, recorded.shift, now_us)
         if station.shift != states.SHIFT_OPEN:
             opened_us = station.shift_opened_us
             if opened_us is None or recorded.shift != station.shift_number:

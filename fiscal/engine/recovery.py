@@ -176,10 +176,16 @@ class Rebuilt:
             else:
                 left.append(entry)
         station.unconfirmed = left
+        station.reports = [
+            one for one in station.reports if one[0] != record.drive or one[1] > record.document
+        ]
 
     def _shift_ended(self, record: records.ShiftEnded) -> None:
         station = self._stations.get(record.register)
-        if station is not None and record.shift >= station.shift_number:
+        if station is None:
+            return
+        station.reports.append((record.drive, record.document))
+        if record.shift >= station.shift_number:
             station.shift_opened_us = None
             station.last_document = record.document
 

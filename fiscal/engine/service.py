@@ -16,6 +16,7 @@ from fiscal.engine.outcomes import (
     DriveRegistered,
     Outcome,
     Refused,
+    ShiftClosed,
     ShiftTotals,
     Unknown,
     reason_of,
@@ -52,6 +53,25 @@ class Service(Care):
             return
         station.pause_asked = False
         self._write(records.Resumed(station.facts.name, now_us + self._wall_offset_us))
+
+    # --- reports that nobody saw ------------------------------------------------------------------------------------
+
+    def _report_due(self, station: Station, idle: bool, now_us: int) -> bool:
+        """Before the next receipt, which would change the running totals."""
+        if not station.report_owed:
+            return False
+        self._serve(station, events.FindReport(), "looking for the Z-report", now_us)
+        return True
+
+    def _report_found(self, station: Station, task: events.FindReport, outcome: Outcome, now_us: int) -> None:
+        if not isinstance(outcome, ShiftClosed) and not _harmless(outcome):
+            self._fail(station, f"Z-report: {reason_of(outcome)}", now_us)
+            return
+        station.report_owed = False  # a register that cannot tell will not be able to later
+        station.note_errands()
+        if isinstance(outcome, ShiftClosed):
+            self._write_report(station, outcome, outcome.time_s * 1_000_000 or now_us + self._wall_offset_us)
+        self._well(station, now_us)
 
     # --- totals ------------------------------------------------------------------------------------------------------
 

@@ -111,14 +111,17 @@ class ZPages:
 
 def x_json(name: str, totals: ShiftTotals, report: XReport) -> dict[str, Any]:
     """An X-report: what the register has counted since the shift began, and whether the journal has the same."""
-    counted = report.counted
-    differs = "" if counted is None else z_checks.differences(totals.turnovers, counted.counted)
+    counted, turnovers = report.counted, totals.turnovers
+    assert turnovers is not None  # of a shift that runs
+    differs = "" if counted is None else z_checks.differences(turnovers, counted.counted)
     return {
         "register": name,
         "shift": totals.shift,
-        **{field: _turnover(one) for field, one in zip(_TYPE_FIELDS, totals.turnovers, strict=True)},
-        "drawer": roubles(totals.drawer_kop),
-        "running": {field: roubles(kop) for field, kop in zip(_TYPE_FIELDS, totals.running_kop, strict=True)},
+        **{field: _turnover(one) for field, one in zip(_TYPE_FIELDS, turnovers, strict=True)},
+        "drawer": z_tables.optional(totals.drawer_kop),
+        "running": dict(
+            zip(_TYPE_FIELDS, map(z_tables.optional, totals.running_kop or [None] * 4), strict=True)
+        ),
         "agrees": None if counted is None else not differs,
         "remarks": differs,
     }

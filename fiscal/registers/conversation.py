@@ -99,6 +99,8 @@ class Driver(Protocol):
 
     def close_shift(self) -> Conversation: ...
 
+    def find_report(self) -> Conversation: ...
+
     def probe(self) -> Conversation: ...
 
     def find(self, receipt: Receipt, attempt: Attempt) -> Conversation: ...
@@ -118,6 +120,9 @@ class Driver(Protocol):
 
 class Unoffered:
     """What not every register offers: a driver inherits the refusals and replaces those it can do better."""
+
+    def find_report(self) -> Conversation:
+        return _unoffered("its Z-reports")
 
     def read_totals(self, paper: bool) -> Conversation:
         return _unoffered("totals of the shift")

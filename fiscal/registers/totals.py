@@ -22,20 +22,24 @@ class Report(NamedTuple):
 
 
 class Own(NamedTuple):
-    """What does not belong to a shift alone: cash in the drawer, and the totals that are never reset, by settlement type."""
+    """What does not belong to a shift alone: cash in the drawer, and the totals that are never reset, by settlement type.
 
-    drawer_kop: int
-    running_kop: tuple[int, int, int, int]
+    ``None`` where a register, of an older kind perhaps, does not tell.
+    """
+
+    drawer_kop: int | None = None
+    running_kop: tuple[int, int, int, int] | None = None
 
 
 def closed(
-    report: Report, drive: str, receipts: int, counted: Turnovers | None, own: Own | None, first: int
+    report: Report, drive: str, receipts: int, counted: Turnovers | None, own: Own, first: int
 ) -> ShiftClosed:
     """The outcome of a Z-report out of what could be read; what could not is left out."""
     document, shift, time_s, sign = report
+    details = ShiftTotals(shift, counted, own.drawer_kop, own.running_kop)
     if counted is None:
-        return ShiftClosed(shift, document, receipts, sign=sign, time_s=time_s, drive=drive)
+        known = None if own == Own() else details
+        return ShiftClosed(shift, document, receipts, details=known, sign=sign, time_s=time_s, drive=drive)
     sale, sale_return, purchase, purchase_return = (one.total_kop for one in counted)
-    details = None if own is None else ShiftTotals(shift, counted, own.drawer_kop, own.running_kop)
     sums = sale, sale_return, purchase, purchase_return
     return ShiftClosed(shift, document, receipts, sums, details, first, sign, time_s, drive)

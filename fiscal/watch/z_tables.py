@@ -64,7 +64,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("running_returns", "Running total, returns", _running(1)),
     Column("running_purchases", "Running total, purchases", _running(2)),
     Column("running_purchase_returns", "Running total, returned purchases", _running(3)),
-    Column("drawer", "In the drawer", lambda row: _roubles(row.report.drawer_kop)),
+    Column("drawer", "In the drawer", lambda row: optional(row.report.drawer_kop)),
     Column("drive", "Drive", lambda row: row.report.drive),
     Column("registration", "Registration", lambda row: row.report.registration),
     Column("taxation", "Taxation", lambda row: taxation_text(row.report.taxation)),
@@ -227,7 +227,8 @@ def taxation_text(mask: int) -> str:
     return " ".join((one.name or "").lower() for one in Taxation if one & mask)
 
 
-def _roubles(kopecks: int | None) -> str | None:
+def optional(kopecks: int | None) -> str | None:
+    """Roubles, ``None`` where a register does not say."""
     return None if kopecks is None else roubles(kopecks)
 
 

@@ -180,11 +180,12 @@ def test_what_cannot_be_read_is_left_out_and_the_shift_closes(make: str, code: i
     sell(line, driver, 2)
     register: Any = line.register
     del register._entries[code]
-    refused = line.run(driver.read_totals(False))
-    assert isinstance(refused, Refused)
+    x = line.run(driver.read_totals(False))
+    assert isinstance(x, ShiftTotals)
+    assert (x.turnovers, x.drawer_kop, x.running_kop) == (in_the_drive(register.drive, 1), 0, None)
     z = line.run(driver.close_shift())
     assert isinstance(z, ShiftClosed)
-    assert (z.receipts, z.totals_kop, z.details, z.first_document) == (2, (60_000, 0, 0, 0), None, 2)
+    assert (z.receipts, z.totals_kop, z.details, z.first_document) == (2, (60_000, 0, 0, 0), x, 2)
 
 
 @EVERY_MAKE
@@ -198,3 +199,32 @@ def test_other_documents_in_the_shift_do_not_hide_its_first(make: str) -> None:
     z = line.run(driver.close_shift())
     assert isinstance(z, ShiftClosed)
     assert z.first_document == 2
+
+
+@EVERY_WAY
+def test_a_report_that_was_made_unheard_is_found(make: str, protocol: str) -> None:
+    """Its turnovers are gone; what is never reset still stands as it stood then, as long as no other shift has begun."""
+    line, driver = ready(make, protocol)
+    assert isinstance(line.run(driver.find_report()), Refused)  # none was made yet
+    a_busy_shift(line, driver)
+    drive = line.register.drive
+    z = line.run(driver.close_shift())
+    assert isinstance(z, ShiftClosed) and z.details is not None
+    last = drive.last_document
+    found = line.run(driver.find_report())
+    told = ShiftTotals(1, None, z.details.drawer_kop, z.details.running_kop)
+    assert found == ShiftClosed(1, z.document, details=told, sign=z.sign, time_s=z.time_s, drive=drive.serial)
+    assert drive.last_document == last, "looking makes no document"
+    sell(line, driver)
+    again = line.run(driver.find_report())
+    assert again == ShiftClosed(1, z.document, sign=z.sign, time_s=z.time_s, drive=drive.serial)
+
+
+@EVERY_MAKE
+def test_a_report_far_back_is_not_found(make: str) -> None:
+    line, driver = ready(make)
+    sell(line, driver)
+    line.run(driver.close_shift())
+    for _ in range(30):
+        line.register.drive.state_report(line.register.now_s)
+    assert isinstance(line.run(driver.find_report()), Refused)

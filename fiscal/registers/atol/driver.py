@@ -136,6 +136,11 @@ class AtolDriver(Unoffered):
         talk = self._talk(self._settings, self._number)
         return self._run(talk, self._close_shift(talk), frozenset((0x5A,)))
 
+    def find_report(self) -> Conversation:
+        """The newest Z-report of the drive, whoever had it made. `ShiftClosed`, or `Refused` when there is none among the last few."""
+        talk = self._talk(self._settings, self._number)
+        return self._run(talk, self._find_report(talk), frozenset())
+
     def probe(self) -> Conversation:
         talk = self._talk(self._settings, self._number)
         return self._run(talk, self._probe(talk), frozenset())
@@ -329,7 +334,7 @@ class AtolDriver(Unoffered):
         status = yield from talk.ask(_STATUS)
         was_open, receipts = bool(status[4] & SHIFT_OPEN), 0
         counted: Turnovers | None = None  # a report that was made before leaves no totals to read
-        own: Own | None = None
+        own = Own()
         if was_open:
             if status[8] >> 4:
                 waited = yield from self._wait(talk, _REPORT_LIMIT_US)
@@ -368,6 +373,21 @@ class AtolDriver(Unoffered):
             with suppress(LineLost):  # the report is made, whatever becomes of the line now
                 first = yield from totals.first_of_shift(talk, found.shift, found.document, receipts)
         return closed(found, self._drive, receipts, counted, own, first)
+
+    def _find_report(self, talk: _Talk) -> Generator[Any, Any, Outcome]:
+        """With the shift closed the running totals still are those of the report."""
+        waited = yield from self._wait_done(talk)
+        if waited is not None:
+            return waited
+        status = yield from talk.ask(_STATUS)
+        found = yield from self._last_of(talk, 5)
+        if found is None:
+            return refusal(_CLOSED_OF_SHIFT)
+        own = Own()
+        if not status[4] & SHIFT_OPEN:
+            with suppress(RegisterError):
+                own = yield from totals.of_register(talk)
+        return closed(found, self._drive, 0, None, own, 0)
 
     def _totals(self, talk: _Talk, paper: bool) -> Generator[Any, Any, Outcome]:
         """The X-report. Paper first: a register that cannot print says so before anything is read."""

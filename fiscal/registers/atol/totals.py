@@ -107,7 +107,10 @@ def of_register(talk: _Talk) -> Generator[Any, Any, Own]:
     (drawer_kop,) = yield from talk.ask(_DRAWER, _ALL)
     running = []
     for kind in _KINDS:
-        (kop,) = yield from talk.ask(_RUNNING, bytes((kind.receipt, 0)))
+        try:
+            (kop,) = yield from talk.ask(_RUNNING, bytes((kind.receipt, 0)))
+        except RegisterError:
+            return Own(drawer_kop)  # of an older kind
         try:
             kop += (yield from talk.ask(_RUNNING, bytes((kind.correction, 0))))[0]
         except RegisterError as refused:

@@ -123,6 +123,11 @@ class ShtrihDriver(Unoffered):
         talk = self._talk(self._settings)
         return self._run(talk, self._close_shift(talk), frozenset((0x41,)))
 
+    def find_report(self) -> Conversation:
+        """The newest Z-report of the drive, whoever had it made. `ShiftClosed`, or `Refused` when there is none among the last few."""
+        talk = self._talk(self._settings)
+        return self._run(talk, self._find_report(talk), frozenset())
+
     def probe(self) -> Conversation:
         talk = self._talk(self._settings)
         return self._run(talk, self._probe(talk), frozenset())
@@ -312,7 +317,7 @@ class ShtrihDriver(Unoffered):
             return status
         mode = status[2] & 0x0F
         counted: Turnovers | None = None  # a report that was made before leaves no totals to read
-        own: Own | None = None
+        own = Own()
         if mode == 8:
             yield from talk.ask(_CANCEL)
             status = yield from self._idle(talk, _BUSY_LIMIT_US)
@@ -338,6 +343,20 @@ class ShtrihDriver(Unoffered):
             with suppress(LineLost):  # the report is made, whatever becomes of the line now
                 first = yield from totals.first_of_shift(talk, found.shift, found.document, receipts)
         return closed(found, self._drive, receipts, counted, own, first)
+
+    def _find_report(self, talk: AnyTalk) -> Generator[Any, Any, Outcome]:
+        """With the shift closed the running totals still are those of the report."""
+        status = yield from self._idle(talk, _BUSY_LIMIT_US)
+        if isinstance(status, Refused):
+            return status
+        found = yield from self._last_of(talk, 5)
+        if found is None:
+            return refusal(0x3D)
+        own = Own()
+        if status[2] & 0x0F == 4:
+            with suppress(RegisterError):
+                own = yield from totals.of_register(talk)
+        return closed(found, self._drive, 0, None, own, 0)
 
     def _totals(self, talk: AnyTalk, paper: bool) -> Generator[Any, Any, Outcome]:
         """The X-report. Paper first: a register that cannot print says so before anything is read."""

@@ -68,7 +68,10 @@ def _turnover(talk: AnyTalk, opening: int) -> Generator[Any, Any, Turnover]:
 def of_register(talk: AnyTalk) -> Generator[Any, Any, Own]:
     """Cash in the drawer, and the totals that are never reset: sale, sale return, purchase, purchase return."""
     drawer_kop = (yield from talk.ask(_MONEY, _DRAWER))[1]
-    (data,) = yield from talk.ask(_SERVICE, *_RUNNING)
+    try:
+        (data,) = yield from talk.ask(_SERVICE, *_RUNNING)
+    except RegisterError:
+        return Own(drawer_kop)  # of an older kind
     if len(data) < 4 * _SUM:
         raise LineLost(f"the running totals came in {len(data)} bytes")
     sale, sale_return, purchase, purchase_return = (
