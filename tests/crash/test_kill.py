@@ -347,6 +347,48 @@ def test_kills_of_the_engine_and_power_cuts_of_registers(rig: tuple[Rig, list[Em
     murders(*rig, rounds=60, seed=seed, power=True)
 
 
+def test_no_z_report_is_missed_when_the_engine_dies_while_it_is_made(rig: tuple[Rig, list[Emulated]]) -> None:
+    """The register finishes its report alone, and the next life of the engine finds it, with the running totals of that moment."""
+    one, registers = rig
+    chance = random.Random(4)
+    nursery = Nursery(one.folder)
+    for shift in range(4):
+        pid = nursery.serve("shop.toml", "--log", "warning")
+        one.wait_until_up()
+        for number in range(2):
+            body = {**BODY, "key": f"{shift}-{number}"}
+            assert CLIENT.post(f"{one.url}/receipts", json=body, timeout=10).status_code == 202
+        one.wait_until_done()
+        for register in registers:
+            CLIENT.post(f"{one.url}/registers/{register.name}/close-shift", timeout=10)
+        time.sleep(chance.uniform(0.1, 2.0))
+        nursery.kill(pid)
+    nursery.close()
+    process = one.serve()
+    one.wait_until_up(process)
+    ask = f"{one.url}/z-reports"
+    time.sleep(5.0)  # the last report may still be on paper
+    for register in registers:
+        CLIENT.post(f"{one.url}/registers/{register.name}/close-shift", timeout=10)
+    end = time.monotonic() + 30
+    while sum(row["receipts"] for row in CLIENT.get(ask, timeout=10).json()["z_reports"]) < 8:
+        assert time.monotonic() < end, CLIENT.get(ask, timeout=10).text
+        time.sleep(0.1)
+    rows = CLIENT.get(ask, timeout=10).json()["z_reports"]
+    assert ended(process, signal.SIGTERM) == 0
+    assert sum("did not tell" in row["remarks"] for row in rows) > 2, "found, not heard of"
+    for register in registers:
+        register.stop()
+        documents = documents_of(register.drive)
+        mine = [row for row in rows if row["register"] == register.name]
+        assert [(row["document"], row["sign"]) for row in mine] == [
+            (d.document, d.sign) for d in documents if d.form == 5
+        ]
+        assert "differs" not in [row["checked"] for row in mine]
+        sold_kop = sum(d.total_kop for d in documents if d.form in RECEIPTS)
+        assert mine[-1]["running_sales"] == f"{sold_kop // 100}.00"
+
+
 def test_registers_in_the_same_process_survive_with_their_drives(tmp_path: Path) -> None:
     """Emulated registers on ptys die with the engine, their drives do not: like a power cut of the whole room."""
     port = free_port()
