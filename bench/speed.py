@@ -98,6 +98,7 @@ def programs(receipts: int) -> dict[str, Program]:
 
     return {
         BASE: one(speed_farm.bare_simpy),
+        **({CIW: one(run)} if (run := _ciw()) is not None else {}),
         "timed": one(speed_farm.timed),
         "kernel, engine's twin": several(speed_farm.compiled("engine")),
         "kernel, twin, commit 2 ms": several(speed_farm.compiled("engine", 2_000)),
@@ -110,6 +111,16 @@ def programs(receipts: int) -> dict[str, Program]:
 
 
 BASE = "bare SimPy"
+CIW = "Ciw"
+
+
+def _ciw() -> Callable[[speed_farm.Day], speed_farm.Ran] | None:
+    """The reference farm in Ciw, where Ciw is installed."""
+    try:
+        from bench.speed_ciw import ciw
+    except ImportError:
+        return None
+    return ciw
 
 
 def measure(
@@ -142,6 +153,10 @@ def table(speeds: list[Speed]) -> str:
         lines.append(
             f"{speed.name:28}{speed.us_per_receipt * 1000:12,.0f}{speed.per_second:14,.0f}{speed.ratio:14.4f}"
             f"{'' if speed.late is None else speed.late:>8}"
+        )
+    if all(speed.name != CIW for speed in speeds):
+        lines.append(
+            "Ciw is not installed, so it was left out: python -m pip install -c requirements.txt -e '.[speed]'"
         )
     return "\n".join(lines)
 

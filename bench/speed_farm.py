@@ -141,3 +141,9 @@ def lanes(days: Sequence[Day]) -> Ran:
 def days() -> list[Day]:
     """As many as there are lanes; in the first one in twenty orders is late."""
     return [reference_farm.day(replication) for replication in range(1, 1 + LANES)]
+
+
+def first_orders(count: int) -> Day:
+    """The first orders of the first of the `days`."""
+    traffic, service = reference_farm.day(1)
+    return kernel.traffic_of(traffic.at_us[:count], deadline_after_us=reference_farm.LATE_US), service[:count]

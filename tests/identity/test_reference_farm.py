@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+import sys
 
-from bench import reference_farm, speed, speed_farm
+import numpy as np
+import pytest
+
+from bench import reference_farm, speed, speed_ciw, speed_farm
 
 
 def test_every_program_finds_the_same_moments() -> None:
@@ -12,6 +15,7 @@ def test_every_program_finds_the_same_moments() -> None:
     first, _ = days[0]
     _, [simpy] = speed_farm.bare_simpy(days[0])
     found = {
+        "Ciw": speed_ciw.ciw(days[0])[1][0],
         "timed": speed_farm.timed(days[0])[1][0],
         "the engine's twin": speed_farm.compiled("engine")(days[:1])[1][0],
         "the recursion": speed_farm.compiled("recursion")(days[:1])[1][0],
@@ -36,3 +40,14 @@ def test_a_program_that_does_something_else_is_found_out() -> None:
     assert speed.disagreement(same) == ""
     other = [*same, speed.Speed("b", 10, 1.0, 1.0, 8)]
     assert speed.disagreement(other) == "late orders differ from bare SimPy's 7: b: 8"
+
+
+def test_where_ciw_is_not_installed_its_row_is_left_out_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert speed.CIW in speed.programs(10)
+    monkeypatch.setitem(sys.modules, "bench.speed_ciw", None)
+    assert speed.CIW not in speed.programs(10)
+    row = speed.Speed(speed.BASE, 10, 1.0, 1.0, 7)
+    assert "pip install" in speed.table([row])
+    assert "pip install" not in speed.table([row, speed.Speed(speed.CIW, 10, 3.0, 3.0, 7)])

@@ -53,6 +53,6 @@ def test_ratios_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print("\n" + speed.table(speeds))
     assert speed.disagreement(speeds) == ""
-    assert {"timed", "kernel, recursion", "kernel, eight lanes", "wire, one more line"} <= {
+    assert {"Ciw", "timed", "kernel, recursion", "kernel, eight lanes", "wire, one more line"} <= {
         s.name for s in speeds
     }
