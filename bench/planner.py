@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from bench import kernel
 from bench.executors import mapped
-from bench.faults import calendar, outages
+from bench.faults import Span, calendar, outages
 from bench.progress import Progress
 from bench.scenario import Scenario, parse
 from bench.scenario_farm import Service
@@ -117,19 +117,32 @@ class Lived(NamedTuple):
 
 
 def lateness(
-    scenario: Scenario, days: Sequence[Day], seed: int | None = None, *, slower: float = 1.0
+    scenario: Scenario,
+    days: Sequence[Day],
+    seed: int | None = None,
+    *,
+    slower: float = 1.0,
+    paid_us: Span | None = None,
 ) -> Lateness:
-    """How many receipts of each day the scenario's farm records late, and how long they wait."""
+    """How many receipts of each day the scenario's farm records late, and how long they wait.
+
+    ``paid_us`` asks only of receipts paid from a moment on and before another: of a burst, or of the days after the first.
+    """
     deadline_us = round(scenario.shop.deadline_s * US_PER_S)
     end_us = scenario.duration_us + DRAIN_US
-    late, mean_s, longest_s = [], [], []
+    late, receipts, mean_s, longest_s = [], [], [], []
     for one, lived in zip(days, live(scenario, days, seed, slower=slower), strict=True):
-        late.append(int(lived.fates.late(one.traffic, deadline_us, end_us).sum()))
-        told_us = lived.fates.told_us
-        waits_us = (np.where(told_us < 0, end_us, told_us) - one.traffic.at_us)[one.traffic.kind >= 0]
+        told_us, at_us = lived.fates.told_us, one.traffic.at_us
+        within = (
+            np.full(len(at_us), True) if paid_us is None else (paid_us[0] <= at_us) & (at_us < paid_us[1])
+        )
+        asked = within & (one.traffic.kind >= 0)
+        late.append(int((lived.fates.late(one.traffic, deadline_us, end_us) & asked).sum()))
+        receipts.append(int(within.sum()))
+        waits_us = (np.where(told_us < 0, end_us, told_us) - at_us)[asked]
         mean_s.append(int(waits_us.sum()) / len(waits_us) / 1e6 if len(waits_us) else 0.0)
         longest_s.append(int(waits_us.max()) / 1e6 if len(waits_us) else 0.0)
-    return Lateness(tuple(late), tuple(len(one.traffic) for one in days), tuple(mean_s), tuple(longest_s))
+    return Lateness(tuple(late), tuple(receipts), tuple(mean_s), tuple(longest_s))
 
 
 def live(
@@ -224,11 +237,15 @@ class SameDays:
         step = -(-self.replications // _PIECES)
         return [range(n, min(n + step, self.replications)) for n in range(0, self.replications, step)]
 
-    def lateness(self, farms: Sequence[Scenario], *, slower: float = 1.0) -> list[Lateness]:
-        """What each farm does with the days."""
+    def lateness(
+        self, farms: Sequence[Scenario], *, slower: float = 1.0, paid_us: Span | None = None
+    ) -> list[Lateness]:
+        """What each farm does with the days, as `lateness` says it."""
         if self.executor is None:
-            return [lateness(farm, self.days(), self.seed, slower=slower) for farm in farms]
-        pieces = [_Piece(self.scenario, self.seed, part, tuple(farms), slower) for part in self._parts()]
+            return [lateness(farm, self.days(), self.seed, slower=slower, paid_us=paid_us) for farm in farms]
+        pieces = [
+            _Piece(self.scenario, self.seed, part, tuple(farms), slower, paid_us) for part in self._parts()
+        ]
         answers = mapped(self.executor, _lateness_of_piece, pieces)
         return [
             Lateness(
@@ -247,6 +264,7 @@ class _Piece(NamedTuple):
     replications: range
     farms: tuple[Scenario, ...] = ()
     slower: float = 1.0
+    paid_us: Span | None = None
 
 
 def _days_of_piece(piece: _Piece) -> list[Day]:
@@ -256,7 +274,9 @@ def _days_of_piece(piece: _Piece) -> list[Day]:
 
 def _lateness_of_piece(piece: _Piece) -> list[Lateness]:
     days = _days_of_piece(piece)
-    return [lateness(farm, days, piece.seed, slower=piece.slower) for farm in piece.farms]
+    return [
+        lateness(farm, days, piece.seed, slower=piece.slower, paid_us=piece.paid_us) for farm in piece.farms
+    ]
 
 
 def _overviews_of_piece(piece: _Piece) -> list[Overview]:

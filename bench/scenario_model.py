@@ -54,6 +54,14 @@ def day_time_us(text: str) -> int:
     )
 
 
+def day_time_text(us: int) -> str:
+    """The time so many microseconds after the midnight before the first day, as a scenario writes it: `day_time_us` backwards."""
+    days, rest = divmod(us, US_PER_DAY)
+    seconds = rest // US_PER_S
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"day {days + 1} {clock}" if days else clock
+
+
 def _clock_text(value: Any) -> Any:
     """TOML has times of its own: ``at = 12:30:00`` without quotes means the same as with them."""
     return value.isoformat(timespec="seconds") if isinstance(value, dt.time) else value

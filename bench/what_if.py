@@ -7,10 +7,12 @@ a scenario with more orders are other days (the first orders of them are the sam
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from bench.scenario import Scenario
-from bench.scenario_arrivals import PoissonArrivals
+from bench.scenario_arrivals import PoissonArrivals, TraceArrivals
 from bench.scenario_faults import PlannedOutage
+from bench.scenario_model import US_PER_DAY, day_time_text, day_time_us
 from bench.simulate import places
 
 
@@ -49,3 +51,32 @@ def one_out(scenario: Scenario, begin_s: float, for_s: float) -> Scenario:
     at = (scenario.start + dt.timedelta(seconds=begin_s)).strftime("%H:%M:%S")
     outage = PlannedOutage(kind="planned_outage", target=scenario.registers()[0].name, at=at, for_s=for_s)
     return scenario.model_copy(update={"faults": (*scenario.faults, outage)})
+
+
+def with_day_before(scenario: Scenario) -> Scenario:
+    """The run begins a day earlier, with a day like its own: registers come into the scenario's first day with their shifts open.
+
+    Bursts and faults at set times stay on the dates they were on.
+    """
+
+    def later(clock: str) -> str:
+        return day_time_text(day_time_us(clock) + US_PER_DAY)
+
+    arrivals = scenario.arrivals
+    changes: dict[str, Any] = {
+        "bursts": tuple(burst.model_copy(update={"at": later(burst.at)}) for burst in arrivals.bursts)
+    }
+    if isinstance(arrivals, TraceArrivals) and arrivals.days:
+        changes["days"] = (arrivals.days[-1], *arrivals.days)
+    faults = tuple(
+        fault if fault.at is None else fault.model_copy(update={"at": later(fault.at)})
+        for fault in scenario.faults
+    )
+    return scenario.model_copy(
+        update={
+            "start": scenario.start - dt.timedelta(days=1),
+            "duration_h": scenario.duration_h + 24,
+            "arrivals": arrivals.model_copy(update=changes),
+            "faults": faults,
+        }
+    )
