@@ -9,7 +9,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from bench.charts_style import BLUE, VERMILION, Chart, styled
 
 if TYPE_CHECKING:
+    from bench.policy_ranking import BestPolicy
     from bench.sizing import Sizing
+    from bench.what_matters import WhatMatters
     from bench.z_schedule import BestSchedule
 
 
@@ -92,4 +94,66 @@ def plot_schedules(found: BestSchedule) -> Chart:
     ax.set_ylabel("mean wait of all receipts (s)")
     ax.set_title(f"{found.scenario}: when should shifts close?")
     ax.legend(loc="best")
+    return figure
+
+
+_JUDGED = {
+    "late_share": "share of late receipts",
+    "mean_wait_s": "mean wait of all receipts (s)",
+    "longest_wait_s": "longest wait of a day (s)",
+}
+
+
+@styled
+def plot_policies(found: BestPolicy) -> Chart:
+    """Each policy's mean with its 95 % interval over the days it was looked at; the chosen one in another colour, with a ring."""
+    table = found.table.sort_values(found.by, ascending=False, ignore_index=True)
+    figure = Chart(figsize=(8.4, 0.5 * len(table) + 1.6))
+    ax = figure.subplots()
+    for row in table.itertuples():
+        value, best = float(getattr(row, found.by)), row.policy == found.best
+        colour = VERMILION if best else BLUE
+        ax.plot([row.low, row.high], [row.Index, row.Index], "-", color=colour, linewidth=2, alpha=0.6)
+        ax.plot([value], [row.Index], "o", color=colour, markersize=9 if best else 6)
+        ax.annotate(
+            f"{row.days} days",
+            (float(row.high), row.Index),
+            xytext=(6, -3),
+            textcoords="offset points",
+            fontsize=8,
+        )
+    ax.set_yticks(range(len(table)), table["policy"])
+    ax.set_ylim(-0.6, len(table) - 0.4)
+    ax.set_xlim(left=0)
+    ax.margins(x=0.12)
+    if found.by == "late_share":
+        ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.set_xlabel(_JUDGED[found.by])
+    sure = f"right with probability {found.probability:.0%}" if found.decided else "not decided"
+    ax.set_title(f"{found.scenario}: {found.best} ({sure})")
+    return figure
+
+
+@styled
+def plot_what_matters(found: WhatMatters) -> Chart:
+    """What the answer depends on, the most at the top: effects over the whole range, or shares of variance."""
+    morris = found.method == "morris"
+    size = "size" if morris else "total"
+    table = found.table.sort_values(size, ignore_index=True)
+    names = [
+        f"{name}\n{found.ranges[name][0]:.3g} ... {found.ranges[name][1]:.3g}" for name in table["input"]
+    ]
+    figure = Chart(figsize=(8.4, 0.7 * len(table) + 1.4))
+    ax = figure.subplots()
+    ax.barh(range(len(table)), table[size], color=BLUE, height=0.55)
+    if {"low", "high"} <= set(table.columns):
+        for place, (low, high) in enumerate(zip(table["low"], table["high"], strict=True)):
+            ax.plot([max(low, 0.0), high], [place, place], "-", color=VERMILION, linewidth=1.6)
+    ax.set_yticks(range(len(table)), names)
+    ax.set_xlim(left=0)
+    of = _JUDGED[found.of]
+    ax.set_xlabel(
+        f"change of the {of} over the whole range" if morris else f"share of the variance of the {of}"
+    )
+    ax.set_title(f"{found.scenario}: what matters?")
     return figure

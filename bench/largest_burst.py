@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.planner import Lateness, SameDays
+from bench.planner import Lateness, SameDays, busiest_hour
 from bench.progress import Progress
 from bench.scenario import Scenario, ScenarioError
 from bench.scenario_arrivals import Burst, FixedLines, GeometricLines, Lines
@@ -95,8 +95,7 @@ def largest_burst(
         raise ValueError(f"a late share of {late_share}: give a share from 0 to below 1, such as 0.001")
     if replications < 2 or most < 1:
         raise ValueError("at least two days and a burst of one order are needed")
-    plain = SameDays(scenario, replications, seed)
-    busiest_s, rate = _busiest_hour(scenario, plain)
+    busiest_s, rate = busiest_hour(scenario, SameDays(scenario, replications, seed).days())
     moments = {f"{at}, as asked": at} if at else _moments(scenario, busiest_s)
     by_moment: dict[str, int] = {}
     edges: dict[str, dict[int, Lateness]] = {}
@@ -154,16 +153,6 @@ def _with_burst(scenario: Scenario, clock: str, orders: int) -> Scenario:
 def _lines(scenario: Scenario) -> Lines:
     bursts = scenario.arrivals.bursts
     return bursts[0].lines if bursts else GeometricLines(kind="geometric", mean=3.0)
-
-
-def _busiest_hour(scenario: Scenario, same: SameDays) -> tuple[float, float]:
-    """Seconds of the run at which the hour with most receipts begins, over all days, and its receipts a second."""
-    hours = max(1, -(-scenario.duration_us // (3600 * US_PER_S)))
-    counts = np.zeros(hours, np.int64)
-    for day in same.days():
-        counts += np.bincount(day.traffic.at_us // (3600 * US_PER_S), minlength=hours)[:hours]
-    hour = int(counts.argmax())
-    return hour * 3600.0, float(counts[hour]) / same.replications / 3600
 
 
 def _moments(scenario: Scenario, busiest_s: float) -> Mapping[str, str]:

@@ -307,3 +307,14 @@ def offered_load(scenario: Scenario, one: Day) -> float:
             one.service_us(place.register.service, facts.service_base_us, facts.service_line_us).sum()
         )
     return total / scenario.duration_us / len(farm_places)
+
+
+def busiest_hour(scenario: Scenario, days: Sequence[Day]) -> tuple[float, float]:
+    """Seconds of the run at which the hour with most receipts begins, over all days, and its receipts a second."""
+    hour_us = 3600 * US_PER_S
+    hours = max(1, -(-scenario.duration_us // hour_us))
+    counts = np.zeros(hours, np.int64)
+    for one in days:
+        counts += np.bincount(one.traffic.at_us // hour_us, minlength=hours)[:hours]
+    hour = int(counts.argmax())
+    return hour * 3600.0, float(counts[hour]) / max(1, len(days)) / 3600
