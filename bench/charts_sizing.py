@@ -127,7 +127,7 @@ def plot_policies(found: BestPolicy) -> Chart:
     ax.set_xlim(left=0)
     ax.margins(x=0.12)
     if found.by == "late_share":
-        ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share * 100:g}%"))
     ax.set_xlabel(_JUDGED[found.by])
     sure = f"right with probability {found.probability:.0%}" if found.decided else "not decided"
     ax.set_title(f"{found.scenario}: {found.best} ({sure})")

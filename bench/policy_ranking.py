@@ -5,9 +5,9 @@ the rest are as good as equal (`bench.statistics_selection.select_best`, Kim and
 receipts, or, where no policy is ever late, by the mean wait.
 
     >>> import bench
-    >>> found = best_policy(bench.load("scenarios/z_windows_staggered.toml"), policies=("round_robin", "earliest_completion"))
-    >>> found.best, found.decided
-    ('earliest_completion', True)
+    >>> found = best_policy(bench.load("scenarios/black_friday.toml"), policies=("round_robin", "earliest_completion"))
+    >>> found.best, found.by, found.decided
+    ('earliest_completion', 'mean_wait_s', True)
 """
 
 from __future__ import annotations
@@ -52,6 +52,16 @@ class BestPolicy:
     own: str
     table: pd.DataFrame
 
+    @property
+    def as_good(self) -> tuple[str, ...]:
+        """Policies whose mean differs from the best one's by no more than the indifference."""
+        means = dict(zip(self.table["policy"], self.table[self.by], strict=True))
+        return tuple(
+            name
+            for name, mean in means.items()
+            if name != self.best and mean - means[self.best] <= self.indifference
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
@@ -62,6 +72,7 @@ class BestPolicy:
             "probability_of_correct_selection": self.probability,
             "decided": self.decided,
             "left": list(self.left),
+            "as_good": list(self.as_good),
             "policies": self.table.to_dict("records"),
         }
 
@@ -80,6 +91,8 @@ class BestPolicy:
                 f"  {row['policy']:<20} late {row['late_share']:>9.4%}  mean wait {row['mean_wait_s']:>7.2f} s  "
                 f"longest {row['longest_wait_s']:>6.0f} s  ({row['days']} days){mark}"
             )
+        if self.as_good:
+            lines.append(f"  as good, within {self.indifference:g}: {', '.join(self.as_good)}")
         return "\n".join(lines)
 
     def plot(self) -> Chart:
@@ -112,6 +125,10 @@ def best_policy(
         )
     if by and by not in INDIFFERENCE:
         raise ValueError(f"cannot judge by {by!r}; there are: {', '.join(INDIFFERENCE)}")
+    own = scenario.farm.policy
+    policies = sorted(
+        policies, key=lambda name: name != own
+    )  # of equals the first is chosen: the one there is
     days: list[Day] = []
     seen: list[list[Lateness]] = [[] for _ in policies]
     farms = [
@@ -151,7 +168,7 @@ def best_policy(
         found.probability,
         found.decided,
         tuple(policies[n] for n in found.left),
-        scenario.farm.policy,
+        own,
         pd.DataFrame([_row(policy, lives, by) for policy, lives in zip(policies, seen, strict=True)]),
     )
 

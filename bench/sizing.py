@@ -23,6 +23,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench import kernel
 from bench.growth import Growth
 from bench.planner import Lateness, Overview, SameDays, left_out
 from bench.progress import Progress
@@ -51,7 +52,8 @@ class Sizing:
     """The answer. ``registers`` is how many of those that grow, None when no allowed farm keeps the target.
 
     ``template`` is the entry of ``farm.registers`` that grows, "" when the whole farm does; ``others`` are the registers beside it.
-    ``counts`` says how many of each entry the answer has. ``tried`` holds every farm looked at, by its registers that grow.
+    ``counts`` says how many of each entry the answer has, ``kinds`` which kinds of receipts come. ``tried`` holds every farm looked at,
+    by its registers that grow.
     """
 
     scenario: str
@@ -68,6 +70,7 @@ class Sizing:
     load: float
     changes: tuple[Change, ...]
     assumptions: tuple[str, ...]
+    kinds: tuple[kernel.Kind, ...] = ()
     question: str = ""
 
     @property
@@ -229,7 +232,8 @@ def size(
     days = same.overviews(told)
     if not sum(one.receipts for one in days):
         raise ScenarioError(f"{scenario.name}: arrivals: no orders come, so there is nothing to size")
-    growth = Growth(scenario, template, tuple(dict.fromkeys(kind for one in days for kind in one.kinds)))
+    kinds = tuple(dict.fromkeys(kind for one in days for kind in one.kinds))
+    growth = Growth(scenario, template, kinds)
     tried: dict[int, Lateness] = {}
 
     def keeps(count: int) -> bool:
@@ -268,6 +272,7 @@ def size(
         load=math.fsum(one.load for one in days) / len(days),
         changes=tuple(changes),
         assumptions=_assumptions(scenario, days, growth.template),
+        kinds=kinds,
         question=scenario.question,
     )
 
@@ -315,6 +320,7 @@ def _assumptions(scenario: Scenario, days: Sequence[Overview], template: str) ->
         f"{len(days)} days of {mean:,.0f} receipts on the mean, {scenario.arrivals.kind} arrivals, the same days for every farm",
         "a register takes its service time for a receipt and its Z-report time for a closing; fidelity timed, not wire",
         f"closings at {', '.join(str(clock) for clock in shifts.close_at) or 'no set time'}, {shifts.stagger_min:g} minutes apart",
+        "each day begins with no shift open and nothing waiting; a register that has recorded nothing has no shift to close",
         f"the journal commits in {scenario.shop.commit_ms:g} ms",
         f"{grows}; every one of the {_LOOKED_BELOW} next smaller farms was tried, farther ones are taken to be no better",
         "a farm is enough when the upper 95 % bound of its late share over the days is within the target",
