@@ -10,7 +10,7 @@ sweep goes on from there. The numbers are those of fidelity ``timed`` without ac
     >>> from bench.scenario import load
     >>> found = sweep(load("scenarios/z_windows_together.toml"), {"farm.registers[0].count": [4, 6]}, replications=2)
     >>> found.table[["farm.registers[0].count", "days", "days_with_late"]].to_dict("records")
-    [{'farm.registers[0].count': 4, 'days': 2, 'days_with_late': 2}, {'farm.registers[0].count': 6, 'days': 2, 'days_with_late': 2}]
+    [{'farm.registers[0].count': 4, 'days': 2, 'days_with_late': 2}, {'farm.registers[0].count': 6, 'days': 2, 'days_with_late': 1}]
 """
 
 from __future__ import annotations
