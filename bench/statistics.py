@@ -146,6 +146,29 @@ def paired(first: Sequence[float], second: Sequence[float], level: float = 0.95)
     return Paired(t_interval((y - x).tolist(), level), correlation, gain)
 
 
+def controlled(values: Sequence[float], controls: Sequence[Sequence[float]], level: float = 0.95) -> Interval:
+    """Mean of independent replications, made surer by what is known beside them: control variates.
+
+    A control is a number of each replication whose true mean is known and already taken off, e.g. the mean service time drawn less the
+    one asked for: a replication that happened to draw long services waited longer for it. Regression takes that out, and Student's t
+    interval is narrower by the root of the share it explains. Lavenberg and Welch, *Management Science* 27 (1981) 322. ``controls``
+    has a row for each control. Raises ValueError when a row has another length, or there are too few replications for so many controls.
+    """
+    y, given = np.asarray(values, dtype=float), [np.asarray(control, dtype=float) for control in controls]
+    freedom = len(y) - len(given) - 1
+    if freedom < 1 or any(len(control) != len(y) for control in given):
+        raise ValueError(
+            f"{len(y)} replications are not enough for {len(given)} controls of that many values"
+        )
+    design = np.column_stack([np.ones(len(y)), *given])
+    fitted, *_ = np.linalg.lstsq(design, y, rcond=None)
+    variance = float(np.sum((y - design @ fitted) ** 2)) / freedom
+    half = float(special.stdtrit(freedom, (1 + level) / 2)) * math.sqrt(
+        variance * float(np.linalg.pinv(design.T @ design)[0, 0])
+    )
+    return Interval(float(fitted[0]), float(fitted[0]) - half, float(fitted[0]) + half)
+
+
 class Summarised(Protocol):
     """A result: anything with a summary."""
 

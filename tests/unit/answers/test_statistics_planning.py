@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.statistics import clopper_pearson, paired, t_interval
+from bench.statistics import clopper_pearson, controlled, paired, t_interval
 from bench.statistics_precision import replications_needed, until_precise
 from bench.statistics_selection import Sample, ocba, select_best, spend_best
 
@@ -113,6 +113,37 @@ def test_pairs_are_compared_by_their_differences() -> None:
     assert paired([1, 1], [2, 2]) == ((1, 1, 1), 0.0, 1.0)
     with pytest.raises(ValueError, match="no pairs"):
         paired([1, 2], [1])
+
+
+# --- control variates ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_control_takes_out_what_it_explains() -> None:
+    """Half of the scatter comes from a number whose mean is known: intervals shrink by the root of two and cover as they say."""
+    covered, widths = 0, []
+    for seed in range(400):
+        random = np.random.default_rng(seed)
+        known, unknown = random.normal(size=(2, 20))
+        values = 5 + known + unknown
+        found = controlled(values.tolist(), [known.tolist()], 0.95)
+        covered += found.low <= 5 <= found.high
+        widths.append(found.half_width / t_interval(values.tolist()).half_width)
+    assert clopper_pearson(covered, 400, 0.999).low <= 0.95 <= clopper_pearson(covered, 400, 0.999).high
+    assert np.mean(widths) == pytest.approx(2**-0.5, abs=0.04)
+
+
+def test_controls_are_a_regression() -> None:
+    control = [0.5, -1.0, 0.25, 1.5, -0.75, 0.1]
+    values = [2.0, 1.1, 1.7, 3.4, 0.9, 2.2]
+    theirs = stats.linregress(control, values)
+    found = controlled(values, [control], 0.95)
+    assert found.estimate == pytest.approx(theirs.intercept)
+    assert found.half_width == pytest.approx(stats.t.ppf(0.975, 4) * theirs.intercept_stderr)
+    assert controlled(values, []) == pytest.approx(t_interval(values))
+    with pytest.raises(ValueError, match="not enough"):
+        controlled([1.0, 2.0], [[0.0, 1.0]])
+    with pytest.raises(ValueError, match="not enough"):
+        controlled(values, [[1.0]])
 
 
 # --- the best of several -------------------------------------------------------------------------------------------------------------
