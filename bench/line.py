@@ -1,8 +1,8 @@
 """The line between the engine's computer and a register, in virtual time.
 
-A conversation runs *ahead* of the world's clock: handshakes and answers are computed, not waited for, so an exchange costs one SimPy event.
-Two rules keep that honest. A command leaves only when the world's clock has caught up with the conversation's; and no
-conversation runs past a *barrier*, a moment at which something happens to this line (a cable is pulled, power fails, a clock
+A conversation runs *ahead* of the world's clock: handshakes and answers are computed, not waited for, so an exchange costs one SimPy event,
+or none. Two rules keep that honest. A command leaves only when the world's clock has caught up with the conversation's, or when nothing else
+is to happen in the world before that; and no conversation runs past a *barrier*, a moment at which something happens to this line (a cable is pulled, power fails, a clock
 jumps): it waits for the world there and goes on with what it finds. Bytes that a barrier finds half sent are sent in two pieces, so that
 a register whose cable is pulled in the middle of a command gets the middle of a command.
 """
@@ -152,7 +152,7 @@ class VirtualLine:
             assert done is not None
             done(self._outcome)
         else:
-            self._run(self._step)
+            self._run(self._step, self._env.peek)
 
     def _wait(self, step: Step | None, until_us: int) -> None:
         env = self._env
@@ -160,8 +160,9 @@ class VirtualLine:
         self._waiting = timeout = Timeout(env, until_us - env.now)
         timeout.callbacks.append(self._resume)
 
-    def _run(self, step: Step | None) -> None:
-        """Go on with the conversation until it must wait for the world. ``step`` is a step it waited in."""
+    def _run(self, step: Step | None, next_event: Callable[[], float] | None = None) -> None:
+        """Go on with the conversation until it must wait for the world. ``step`` is a step it waited in. ``next_event`` tells when the
+        world goes on; without it (in the middle of an event, of which more may come) every command waits."""
         conversation = self._conversation
         assert conversation is not None
         proceed = conversation.send
@@ -201,7 +202,7 @@ class VirtualLine:
                         step = conversation.throw(LineLost("the line is down"))
                         begun = False
                         continue
-                    if step.command and self._t > now:
+                    if step.command and self._t > now and (next_event is None or next_event() <= self._t):
                         self._wait(step, self._t)
                         return
                     rest = self._send(step)
@@ -261,7 +262,9 @@ class VirtualLine:
             while at is not None and at <= arrival:
                 self._take(emulator.wake(at))
                 at = emulator.next_wakeup()
-            self._take(emulator.receive(data, arrival))
+            output = emulator.receive(data, arrival)
+            if output:
+                self._take(output)
         return rest
 
     def _receive(self) -> bytes | None:

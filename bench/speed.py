@@ -36,7 +36,11 @@ class Speed:
         return 1e6 / self.us_per_receipt
 
 
-def farm(lines: int, receipts: int) -> Scenario:
+MAKES = {"wire": "shtrih-m-01f", "wire, ATOL": "atol-42fs"}
+"""What is measured in ``wire``: a model of each make, both recording without paper."""
+
+
+def farm(lines: int, receipts: int, device: str = MAKES["wire"]) -> Scenario:
     """Eight registers over serial lines, receipts of so many lines, busy but not overloaded, no faults."""
     hours = 1.0
     return parse(
@@ -54,17 +58,17 @@ def farm(lines: int, receipts: int) -> Scenario:
             },
             "farm": {
                 "policy": "shortest_queue",
-                "registers": [{"name": "kkt", "device": "shtrih-m-01f", "count": REGISTERS}],
+                "registers": [{"name": "kkt", "device": device, "count": REGISTERS}],
             },
         }
     )
 
 
-def simulated(fidelity: str, lines: int, receipts: int) -> tuple[float, int]:
+def simulated(fidelity: str, lines: int, receipts: int, device: str = MAKES["wire"]) -> tuple[float, int]:
     """CPU seconds and receipts of a run of the real engine, building and audit apart."""
     from bench.simulate import Simulation
 
-    simulation = Simulation(farm(lines, receipts), fidelity=fidelity)
+    simulation = Simulation(farm(lines, receipts, device), fidelity=fidelity)
     began = time.process_time()
     simulation.live()
     return time.process_time() - began, len(simulation.requests)
@@ -93,8 +97,8 @@ def programs(receipts: int) -> dict[str, Program]:
 
         return program
 
-    def fidelity(name: str, lines: int, count: int) -> Program:
-        return lambda: (*simulated(name, lines, count), None)
+    def fidelity(name: str, lines: int, count: int, device: str = MAKES["wire"]) -> Program:
+        return lambda: (*simulated(name, lines, count, device), None)
 
     return {
         BASE: one(speed_farm.bare_simpy),
@@ -105,8 +109,8 @@ def programs(receipts: int) -> dict[str, Program]:
         "kernel, recursion": several(speed_farm.compiled("recursion")),
         "kernel, eight lanes": several(speed_farm.lanes),
         "timed, 3 lines": fidelity("timed", 3, receipts),
-        "wire, 3 lines": fidelity("wire", 3, receipts),
-        "wire, 13 lines": fidelity("wire", 13, receipts // 2),
+        **{f"{name}, 3 lines": fidelity("wire", 3, receipts, device) for name, device in MAKES.items()},
+        **{f"{name}, 13 lines": fidelity("wire", 13, receipts // 2, device) for name, device in MAKES.items()},
     }
 
 
@@ -126,7 +130,7 @@ def _ciw() -> Callable[[speed_farm.Day], speed_farm.Ran] | None:
 def measure(
     rounds: int = ROUNDS, receipts: int = 4_000, progress: Callable[[float, float], None] | None = None
 ) -> list[Speed]:
-    """All programs, interleaved. The last row is the cost of one further line in ``wire``, in microseconds."""
+    """All programs, interleaved. The last rows are the cost of one further line in ``wire``, in microseconds, for each make."""
     measured = programs(receipts)
     for name, program in measured.items():
         if name.startswith("kernel"):
@@ -141,8 +145,9 @@ def measure(
             if progress is not None:
                 progress(n * len(measured) + i + 1, rounds * len(measured))
     us = {name: statistics.median(found) for name, found in times.items()}
-    us["wire, one more line"] = (us["wire, 13 lines"] - us["wire, 3 lines"]) / 10
-    counts["wire, one more line"] = 0
+    for name in MAKES:
+        us[f"{name}, one more line"] = (us[f"{name}, 13 lines"] - us[f"{name}, 3 lines"]) / 10
+        counts[f"{name}, one more line"] = 0
     return [Speed(name, counts[name], value, value / us[BASE], late.get(name)) for name, value in us.items()]
 
 

@@ -102,6 +102,7 @@ class AtolRegister(DriveSlot):
         self._busy_until_us = 0
         self._busy_submode = 0
         self._payload: bytes | None = None
+        self._code = 0
         self._answer: bytes | None = None
         self._good = True
         self._due_us: int | None = None
@@ -116,8 +117,8 @@ class AtolRegister(DriveSlot):
             code: (
                 command,
                 HANDLERS[code],
+                command.request.unpack,
                 len(command.prefix) + 2,
-                command.head,
                 device.ack_us + device.commands.get(code, device.command_us),
                 device.replies.get(code, 0),
             )
@@ -295,7 +296,8 @@ class AtolRegister(DriveSlot):
         payload = self.link.take()
         if payload is None:
             return
-        entry = self._entries.get(code_of(payload[2:4]))
+        self._code = code = code_of(payload[2:4])
+        entry = self._entries.get(code)
         act_us = entry[4] if entry else self._default_us
         if self.slow != 1.0:
             act_us = int(act_us * self.slow)
@@ -309,17 +311,17 @@ class AtolRegister(DriveSlot):
         self.now_us = now_us
         self.now_s = self.epoch_s + now_us // 1_000_000 + int(self.clock_offset_s)
         self._reply_us = 0
-        code = code_of(payload[2:4])
+        code = self._code
         entry = self._entries.get(code)
         extended = 0
         try:
             if entry is None:
                 raise CommandError(UNKNOWN_COMMAND)
-            command, handler, at, head, _, reply_us = entry
+            command, handler, unpack, at, _, reply_us = entry
             if payload[:2] != b"\0\0":
                 raise CommandError(WRONG_PASSWORD)
-            values = command.request.unpack(payload, at)
-            if not command.repeatable and now_us < self._busy_until_us:
+            values = unpack(payload, at)
+            if now_us < self._busy_until_us and not command.repeatable:
                 raise CommandError(UNFINISHED)
             if not command.modes >> self.mode & 1:
                 raise CommandError(WRONG_MODE)
@@ -341,7 +343,7 @@ class AtolRegister(DriveSlot):
                 raise CommandError(NO_PAPER)
             if reply_us:
                 self._reply_us = self._scaled(reply_us)
-            answer = head + handler(self, *values)
+            answer = command.head + handler(self, *values)
             self._good = True
             return answer
         except CommandError as refused:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from fiscal.registers.atol.frames import ASYNC_ID, ID_LIMIT, PacketReader, build
+from fiscal.registers.atol.frames import ASYNC_ID, ID_LIMIT, PacketReader, build, build_often
 
 __all__ = ["BUFFER", "PacketLink"]
 
@@ -23,6 +23,8 @@ NEED_RESULT, IGNORE_ERROR, WAIT_ASYNC = 1, 2, 4
 BUFFER = 32
 """So many tasks fit (*assumed*: the sheet has no figure)."""
 
+_ONLY_DONE = 2
+"""Size of an answer that says no more than that it is done."""
 _STATE = tuple(bytes((n,)) for n in range(256))
 
 
@@ -42,6 +44,9 @@ class PacketLink:
 
     __slots__ = ("_queue", "_reader", "_running", "_tasks")
 
+    deadline_us: int | None = None
+    """This transport waits for nothing."""
+
     def __init__(self) -> None:
         self._reader = PacketReader()
         self.reset()
@@ -53,10 +58,6 @@ class PacketLink:
         self._queue: deque[int] = deque()
         self._running = -1
 
-    @property
-    def deadline_us(self) -> int | None:
-        return None
-
     def timeout(self, now_us: int) -> bytes:
         return b""
 
@@ -64,11 +65,9 @@ class PacketLink:
         """Bytes arrived. Returns what the device puts on the line at once."""
         out = b""
         for id_, body, good in self._reader.feed(data):
-            if not good:
-                if id_ < ID_LIMIT:
-                    out += build(id_)  # "repeat it"
-            elif body and id_ < ID_LIMIT:
-                out += build(id_, self._obey(body))
+            if id_ < ID_LIMIT and (body or not good):
+                said = self._obey(body) if good else b""  # an empty one means "repeat it"
+                out += build_often(id_, said) if len(said) <= 1 else build(id_, said)
         return out
 
     def take(self) -> bytes | None:
@@ -96,7 +95,8 @@ class PacketLink:
             return b""
         task.state = RESULT if good else ERROR
         task.answer = answer
-        return build(ASYNC_ID, _STATE[ASYNC_RESULT if good else ASYNC_ERROR] + _STATE[number] + answer)
+        said = _STATE[ASYNC_RESULT if good else ASYNC_ERROR] + _STATE[number] + answer
+        return build_often(ASYNC_ID, said) if len(answer) == _ONLY_DONE else build(ASYNC_ID, said)
 
     def _obey(self, body: bytes) -> bytes:
         code = body[0]

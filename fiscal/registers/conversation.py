@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fiscal.engine.outcomes import (
     Attempt,
@@ -58,8 +58,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):  # made for every command: a tuple is made twice as fast as a frozen class
     """Put bytes on the line. ``command`` marks the bytes that make the register act (not handshake bytes)."""
 
     data: bytes

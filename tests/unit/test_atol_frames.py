@@ -50,12 +50,12 @@ def test_frames_of_version_2(data: str, raw: str) -> None:
 
 def test_the_probe_of_the_vendors_driver_is_skipped() -> None:
     stream = bytes.fromhex("24400D002001F740746573746565 FE010000C402")
-    assert frames.PacketReader().feed(stream) == [(0, b"\xc4", True)]
+    assert frames.PacketReader().feed(stream) == ((0, b"\xc4", True),)
 
 
 def test_a_packet_cut_short_costs_only_itself() -> None:
     good = frames.build(5, b"\xc4")
-    assert frames.PacketReader().feed(frames.build(4, b"\xc1\1\0abc")[:-3] + good) == [(5, b"\xc4", True)]
+    assert frames.PacketReader().feed(frames.build(4, b"\xc1\1\0abc")[:-3] + good) == ((5, b"\xc4", True),)
 
 
 def test_what_no_packet_can_carry() -> None:

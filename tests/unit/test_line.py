@@ -129,22 +129,39 @@ def test_an_exchange_takes_its_bytes_twice_its_latency_and_the_work(
     assert bench.ended_us == expected_us
 
 
-def test_an_exchange_costs_one_event() -> None:
-    def chat(exchanges: int) -> Conversation:
-        for _ in range(exchanges):
-            yield Send(b"\x05")  # the handshake is not a command: it is computed, not waited for
-            yield Receive(SECOND)
-            yield Send(b"command", True)
-            yield Receive(SECOND)
-        return ShiftOpened(1, 1)
+def chat(exchanges: int) -> Conversation:
+    for _ in range(exchanges):
+        yield Send(b"\x05")  # the handshake is not a command: it is computed, not waited for
+        yield Receive(SECOND)
+        yield Send(b"command", True)
+        yield Receive(SECOND)
+    return ShiftOpened(1, 1)
 
-    def events(exchanges: int) -> int:
-        bench = Bench()
-        bench.start(chat(exchanges))
-        return bench.steps()
 
-    assert events(10) - events(5) == 5
-    assert events(1) == 2  # the command, and the end
+def test_an_exchange_costs_no_event_when_nothing_else_happens() -> None:
+    bench = Bench()
+    bench.start(chat(10))
+    assert bench.steps() == 2  # the first command, and the end
+
+
+@pytest.mark.parametrize("tick_us", [37_000, 110_000, 250_000])
+def test_no_command_leaves_before_what_happens_in_the_world(tick_us: int) -> None:
+    bench = Bench()
+    heard = bench.emulator.heard
+    seen: list[int] = []
+
+    def tick() -> None:
+        seen.append(len(heard))
+        assert all(at_us - len(data) * BYTE_US <= bench.now() for at_us, data in heard if data == b"command")
+        if bench.ended_us is None:
+            bench.at(bench.now() + tick_us, tick)
+
+    bench.at(tick_us, tick)
+    bench.run(chat(10))
+    alone = Bench()
+    alone.run(chat(10))
+    assert bench.ended_us == alone.ended_us and heard == alone.emulator.heard
+    assert len(set(seen)) > 5, "it was looked at in the middle"
 
 
 def test_a_command_leaves_when_the_worlds_clock_is_there() -> None:

@@ -9,6 +9,7 @@ Source: reference sheet, section 1.2.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ __all__ = [
     "Packet",
     "PacketReader",
     "build",
+    "build_often",
     "crc8",
     "parse",
 ]
@@ -57,17 +59,22 @@ def _byte_table() -> bytes:
 _TABLE = _byte_table()
 # Long data are walked two bytes at a time: the table is asked with (first byte ^ checksum so far) and the second byte above it.
 _PAIRS = bytes(_TABLE[_TABLE[pair & 0xFF] ^ pair >> 8] for pair in range(1 << 16))
-_SHORT = 12
+_SHORT = 24
 _BYTE = tuple(bytes((n,)) for n in range(256))
 _CHECK = tuple(bytes((n,)) if n < ESCAPE or n == 0xFF else bytes((ESCAPE, n - 0x10)) for n in range(256))
-_HEAD = tuple(bytes((START, n & 0x7F, n >> 7)) for n in range(512))
+_HEAD = tuple(bytes((n & 0x7F, n >> 7)) for n in range(512))
 _FE, _FD = b"\xfe", b"\xfd"
+
+# Where host and register live in one process, nearly every packet that is read was built here a moment ago.
+_RECENT = 64
+_recent: dict[bytes, Packet] = {}
+_new_packet = tuple.__new__
 
 
 def crc8(data: bytes, crc: int = 0xFF) -> int:
     """CRC8 with the polynomial 31h, most significant bit first. "123456789" gives F7h."""
     size = len(data)
-    if size <= _SHORT:
+    if size <= 12:
         table = _TABLE
         for byte in data:
             crc = table[crc ^ byte]
@@ -88,10 +95,19 @@ def build(id_: int, data: bytes = b"") -> bytes:
     if size > MAX_DATA or not 0 <= id_ < ESCAPE:
         raise FrameError(f"no packet has id {id_} and {size} bytes")
     check = crc8(data, _TABLE[0xFF ^ id_])
+    escaped = data
     if _FD in data or _FE in data:
-        data = data.replace(_FD, b"\xfd\xed").replace(_FE, b"\xfd\xee")
-    head = _HEAD[size] if size < 512 else bytes((START, size & 0x7F, size >> 7))
-    return head + _BYTE[id_] + data + _CHECK[check]
+        escaped = data.replace(_FD, b"\xfd\xed").replace(_FE, b"\xfd\xee")
+    head = _HEAD[size] if size < 512 else bytes((size & 0x7F, size >> 7))
+    piece = head + _BYTE[id_] + escaped + _CHECK[check]
+    if len(_recent) >= _RECENT:
+        _recent.clear()
+    _recent[piece] = _new_packet(Packet, (id_, data, True))
+    return _FE + piece
+
+
+build_often = lru_cache(maxsize=8192)(build)
+"""As `build`, for the few things that are said all day long: what was built is kept."""
 
 
 def _unescaped(data: bytes) -> bytes | None:
@@ -150,43 +166,45 @@ class PacketReader:
     def reset(self) -> None:
         self._pending = b""
 
-    def feed(self, chunk: bytes) -> list[Packet]:
+    def feed(self, chunk: bytes) -> tuple[Packet, ...]:
         """The packets that this chunk completes."""
-        data = self._pending + chunk if self._pending else chunk
-        packets: list[Packet] = []
-        at = data.find(_FE)
-        while at >= 0:
-            end = _end(data, at)
-            following = data.find(_FE, at + 1)
-            if end < 0 or 0 <= following < end:
-                if following < 0:
-                    self._pending = data[at:]
-                    return packets
-                at = following  # cut short: the next one begins
-                continue
-            try:
-                packets.append(Packet(*parse(data[at:end])))
-            except FrameError:
-                packets.append(Packet(data[at + 3], b"", False))
-            at = following
-        self._pending = b""
+        if self._pending:
+            chunk = self._pending + chunk
+        packets, self._pending = _read_short(chunk) if len(chunk) <= _SHORT else _read(chunk)
         return packets
 
 
-def _end(data: bytes, at: int) -> int:
-    """Where the packet that begins at ``at`` ends, or -1 while bytes are missing."""
-    if len(data) < at + 5:
-        return -1
-    size = (data[at + 1] & 0x7F) | (data[at + 2] & 0x7F) << 7
-    need = size + 1
-    place = at + 4
-    while True:
+def _read(data: bytes) -> tuple[tuple[Packet, ...], bytes]:
+    """The packets in these bytes, and the beginning of one whose rest has not come yet."""
+    _, *pieces = data.split(_FE)
+    packets = []
+    packet = None
+    for piece in pieces:
+        packet = _packet_often(piece) if len(piece) <= _SHORT else _recent.get(piece) or _packet(piece)
+        if packet is not None:  # else it is cut short, and the next one begins
+            packets.append(packet)
+    return tuple(packets), _FE + pieces[-1] if pieces and packet is None else b""
+
+
+_read_short = lru_cache(maxsize=8192)(_read)
+
+
+def _packet(piece: bytes) -> Packet | None:
+    """The packet that stands behind a start byte, whatever follows it; ``None`` while bytes are missing."""
+    if len(piece) < 4:
+        return None
+    stop = 3
+    need = ((piece[0] & 0x7F) | (piece[1] & 0x7F) << 7) + 1
+    while need:
         # Each escape takes one byte more than it means.
-        stop = place + need
-        if stop > len(data):
-            return -1
-        escapes = data.count(_FD, place, stop)
-        if not escapes:
-            return stop
-        need = escapes
-        place = stop
+        start, stop = stop, stop + need
+        if stop > len(piece):
+            return None
+        need = piece.count(_FD, start, stop)
+    try:
+        return Packet(*parse(_FE + piece[:stop]))
+    except FrameError:
+        return Packet(piece[2], b"", False)
+
+
+_packet_often = lru_cache(maxsize=8192)(_packet)

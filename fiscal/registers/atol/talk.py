@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from fiscal.registers.atol.commands import COMMANDS, DONE, Command
-from fiscal.registers.atol.frames import ASYNC_ID, ID_LIMIT, PacketReader, build
+from fiscal.registers.atol.frames import ASYNC_ID, ID_LIMIT, PacketReader, build, build_often
 from fiscal.registers.atol.layouts import LayoutError
 from fiscal.registers.conversation import LineLost, Pause, Receive, Send, Settings, Step
 
@@ -36,6 +36,8 @@ _ABORT = b"\xc4"
 _ADD = b"\xc1\x01"
 _ACK = b"\xc2"
 _REQ = b"\xc3"
+_SHORT = 12
+"""Requests of this size are the same few: questions, beginnings, ends."""
 _BYTE = tuple(bytes((n,)) for n in range(256))
 
 _PENDING, _IN_PROGRESS, _RESULT, _ERROR, _STOPPED, _ASYNC_RESULT, _ASYNC_ERROR, _WAITING = range(0xA1, 0xA9)
@@ -65,6 +67,26 @@ def _request_of(code: int, values: tuple[object, ...]) -> bytes:
     return request(COMMANDS[code], *values)
 
 
+@lru_cache(maxsize=512)
+def _taken_at(number: int) -> bytes:
+    """What the register says at once when it takes a command."""
+    return build(number, _BYTE[_PENDING])
+
+
+@lru_cache(maxsize=512)
+def _confirming(number: int, owed: int) -> tuple[bytes, bytes, int]:
+    """The packet that confirms a result, what register says to it and to the command behind it, and that one's number."""
+    after = number + 1 if number + 1 < ID_LIMIT else 0
+    return build(number, _ACK + _BYTE[owed]), build(number, _BYTE[_RESULT]) + _taken_at(after), after
+
+
+@lru_cache(maxsize=512)
+def _emptying(number: int) -> tuple[bytes, bytes, int]:
+    """As `_confirming`, with the packet that empties the buffer."""
+    after = number + 1 if number + 1 < ID_LIMIT else 0
+    return build(number, _ABORT), build(number, _BYTE[_RESULT]) + _taken_at(after), after
+
+
 def values_of(command: Command, answer: bytes) -> list[Any]:
     """The fields of an answer. Raises `RegisterError`, or `LineLost` when it is too short to be one."""
     head = command.head
@@ -86,7 +108,9 @@ class Talk:
     that nothing late is taken for an answer."""
 
     __slots__ = (
+        "_answer",
         "_answer_us",
+        "_byte",
         "_byte_us",
         "_first",
         "_owed",
@@ -99,6 +123,8 @@ class Talk:
 
     def __init__(self, settings: Settings, number: int = 0) -> None:
         self._byte_us = settings.byte_timeout_us
+        self._byte = Receive(settings.byte_timeout_us)
+        self._answer = Receive(settings.answer_timeout_us)
         self._answer_us = settings.answer_timeout_us
         self._tries = settings.attempts
         self._reader = PacketReader()
@@ -117,32 +143,33 @@ class Talk:
     def send(self, command: Command, body: bytes) -> Steps:
         """As `ask`, with a request made before."""
         number = self.number
-        before = b""
-        if self._first:
-            self._first = False
-            before = build(number, _ABORT)
-            number = number + 1 if number + 1 < ID_LIMIT else 0
-        elif self._owed >= 0:
-            before = build(number, _ACK + _BYTE[self._owed])
-            number = number + 1 if number + 1 < ID_LIMIT else 0
+        if self._owed >= 0:
+            before, said, number = _confirming(number, self._owed)
             self._owed = -1
-        packet = build(number, _ADD + _BYTE[number] + body)
+        elif self._first:
+            self._first = False
+            before, said, number = _emptying(number)
+        else:
+            before, said = b"", _taken_at(number)
+        mine = _BYTE[number]
+        packet = (build_often if len(body) <= _SHORT else build)(number, _ADD + mine + body)
         self.number = number + 1 if number + 1 < ID_LIMIT else 0
         self.sent = command.code
         self.repeated = False
         yield Send(before + packet, True)
-        data = yield Receive(self._byte_us)
-        taken = False
+        data = yield self._byte
+        taken = data == said  # as nearly always
         answer = None
-        for id_, content, good in self._reader.feed(data) if data else ():
-            if id_ == number and good and content and content[0] == _PENDING:
-                taken = True
-            elif taken and id_ == ASYNC_ID and good and content[1:2] == _BYTE[number]:
-                answer = content[2:]
-        if taken and answer is None:
-            data = yield Receive(command.timeout_us or self._answer_us)
+        if not taken:
             for id_, content, good in self._reader.feed(data) if data else ():
-                if id_ == ASYNC_ID and good and content[1:2] == _BYTE[number]:
+                if id_ == number and good and content and content[0] == _PENDING:
+                    taken = True
+                elif taken and id_ == ASYNC_ID and good and content[1:2] == mine:
+                    answer = content[2:]
+        if taken and answer is None:
+            data = yield (Receive(command.timeout_us) if command.timeout_us else self._answer)
+            for id_, content, good in self._reader.feed(data) if data else ():
+                if id_ == ASYNC_ID and good and content[1:2] == mine:
                     answer = content[2:]
         if answer is None:
             answer = yield from self._insist(command, packet, number, taken)
