@@ -108,10 +108,10 @@ def run(options: argparse.Namespace) -> int:
             if answer.registers is not None:
                 farm = Growth(scenario, options.register, answer.kinds).farm(answer.registers)
             for name, (_, ask) in FURTHER.items():
-                if getattr(options, name):
+                if getattr(options, name) and answer.tried:
                     with Bar(f"{name} {scenario.name}") as bar:
                         found[name] = ask(farm, options, executor, bar)
-        if options.plot is not None:
+        if options.plot is not None and answer.tried:
             answer.plot().savefig(options.plot)
             for name, one in found.items():
                 if hasattr(one, "plot"):

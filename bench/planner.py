@@ -309,6 +309,26 @@ def offered_load(scenario: Scenario, one: Day) -> float:
     return total / scenario.duration_us / len(farm_places)
 
 
+def unavoidably_late(scenario: Scenario, one: Day, registers: int) -> float:
+    """Late share of a day below which no farm of so many of the scenario's registers comes, whatever its rules.
+
+    Even without a pause, every receipt at its fastest register and the quick ones first, no more fit into the run and a deadline after it.
+    """
+    if not len(one.traffic):
+        return 0.0
+    asked = {
+        (repr(place.register.service), place.facts.service_base_us, place.facts.service_line_us): place
+        for place in places(scenario)
+    }
+    fastest_us = np.min(
+        [one.service_us(place.register.service, base, line) for (_, base, line), place in asked.items()],
+        axis=0,
+    )
+    room_us = registers * (scenario.duration_us + round(scenario.shop.deadline_s * US_PER_S))
+    fit = int(np.searchsorted(np.cumsum(np.sort(fastest_us)), room_us, side="right"))
+    return 1 - fit / len(one.traffic)
+
+
 def busiest_hour(scenario: Scenario, days: Sequence[Day]) -> tuple[float, float]:
     """Seconds of the run at which the hour with most receipts begins, over all days, and its receipts a second."""
     hour_us = 3600 * US_PER_S

@@ -25,7 +25,7 @@ import pandas as pd
 
 from bench import kernel
 from bench.growth import Growth
-from bench.planner import Lateness, Overview, SameDays, left_out
+from bench.planner import Lateness, Overview, SameDays, day, left_out, offered_load, unavoidably_late
 from bench.progress import Progress
 from bench.scenario import Scenario, ScenarioError
 from bench.statistics import Interval, rule_of_three, t_interval, wilson
@@ -36,6 +36,12 @@ MOST = 256
 
 
 _LOOKED_BELOW = 8  # so many smaller farms than the bisected answer are looked at, every one
+
+
+_COLUMNS = [
+    *("registers", "late_share", "low", "high", "late", "receipts", "days_with_late"),
+    *("mean_wait_s", "longest_wait_s", "enough"),
+]
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Sizing:
 
     ``template`` is the entry of ``farm.registers`` that grows, "" when the whole farm does; ``others`` are the registers beside it.
     ``counts`` says how many of each entry the answer has, ``kinds`` which kinds of receipts come. ``tried`` holds every farm looked at,
-    by its registers that grow.
+    by its registers that grow; it is empty where ``why`` says that no allowed farm can do it.
     """
 
     scenario: str
@@ -72,6 +78,7 @@ class Sizing:
     assumptions: tuple[str, ...]
     kinds: tuple[kernel.Kind, ...] = ()
     question: str = ""
+    why: str = ""
 
     @property
     def ok(self) -> bool:
@@ -101,7 +108,7 @@ class Sizing:
                     "enough": enough(found, self.late_share),
                 }
             )
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=_COLUMNS)
 
     @cached_property
     def one_more(self) -> dict[str, Interval] | None:
@@ -149,6 +156,7 @@ class Sizing:
                 {"what": c.what, "late_share": c.late_share._asdict(), "enough": c.enough}
                 for c in self.changes
             ],
+            "why_not": self.why or None,
             "assumptions": list(self.assumptions),
         }
 
@@ -165,16 +173,14 @@ class Sizing:
                 f"{self.scenario}: enough: {self.registers + self.others} registers ({farm}) for a late share of at most "
                 f"{self.late_share:.3%}, policy {self.policy}"
             ]
-        lines.append(
-            f"\n  {'registers':>9}  {'late share':>10}  {'95 % over days':>19}  {'days with a late one':>20}  {'longest wait':>12}"
-        )
-        for row in self.table.to_dict("records"):
-            mark = "  <-" if row["registers"] == self.registers else ""
+        if self.why:
+            lines.append(f"  {self.why}; no farm was tried")
+        else:
             lines.append(
-                f"  {row['registers']:>9}  {row['late_share']:>10.4%}  {row['low']:>8.4%} ... {row['high']:>7.4%}"
-                f"  {row['days_with_late']:>13} of {self.days:<3}  {row['longest_wait_s']:>10.0f} s{mark}"
+                f"\n  {'registers':>9}  {'late share':>10}  {'95 % over days':>19}  {'days with a late one':>20}  {'longest wait':>12}"
             )
-        lines.append(f"\nreceipts alone keep {self.load:.2f} registers busy on the mean over the run")
+            lines += [self._line(row) for row in self.table.to_dict("records")]
+            lines.append(f"\nreceipts alone keep {self.load:.2f} registers busy on the mean over the run")
         if self.one_more is not None:
             share, longest = self.one_more["late_share"], self.one_more["longest_wait_s"]
             lines.append(
@@ -191,6 +197,13 @@ class Sizing:
             )
         lines += ["assumed:", *(f"  - {text}" for text in self.assumptions)]
         return "\n".join(lines)
+
+    def _line(self, row: dict[str, Any]) -> str:
+        mark = "  <-" if row["registers"] == self.registers else ""
+        return (
+            f"  {row['registers']:>9}  {row['late_share']:>10.4%}  {row['low']:>8.4%} ... {row['high']:>7.4%}"
+            f"  {row['days_with_late']:>13} of {self.days:<3}  {row['longest_wait_s']:>10.0f} s{mark}"
+        )
 
     def plot(self) -> Any:
         """Late share against registers, with the interval over days and the target (`bench.charts_sizing`)."""
@@ -222,7 +235,36 @@ def size(
         raise ValueError("at least two days are needed: one says nothing about how days differ")
     if most < 1:
         raise ValueError("at least one register must be allowed")
-    Growth(scenario, template)  # an unknown template is found before any work
+    others = Growth(scenario, template).others  # an unknown template is found before any work
+    first = day(scenario, 0, seed)
+    load = offered_load(scenario, first)
+    hopeless = unavoidably_late(scenario, first, most + others)
+    if hopeless > late_share:
+        why = (
+            f"receipts alone keep {load:,.1f} registers busy all the time; with {most + others} at work without a pause, "
+            f"{hopeless:.1%} of them would still be late"
+        )
+        assumed = _assumptions(scenario, [Overview(len(first.traffic), first.kinds, load)], template)[:2]
+        return Sizing(
+            *(
+                scenario.name,
+                template,
+                None,
+                others,
+                {},
+                late_share,
+                1,
+                most,
+                1,
+                scenario.farm.policy,
+                {},
+                load,
+                (),
+                assumed,
+            ),
+            question=scenario.question,
+            why=why,
+        )
     same = SameDays(scenario, replications, seed, executor)
 
     def told(done: float, whole: float) -> None:

@@ -11,7 +11,7 @@ import bench
 from bench import cli
 from bench.executors import open_executor
 from bench.growth import Growth
-from bench.planner import day, lateness
+from bench.planner import day, lateness, unavoidably_late
 from bench.sizing import size
 from bench.statistics import t_interval
 from bench.what_if import z_report_minutes, z_reports_of
@@ -129,3 +129,26 @@ def test_what_one_more_buys_and_what_changes_the_answer() -> None:
     farm = z_reports_of(Growth(scenario).farm(answer.registers), 1.5 * z_report_minutes(scenario))
     runs = [bench.run(farm, fidelity="timed", replication=n).summary for n in range(5)]
     assert longer.late_share == t_interval([run["late"] / run["receipts"] for run in runs])
+
+
+def test_a_rate_that_no_allowed_farm_can_carry_is_answered_without_trying(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = str(SCENARIOS / "black_friday.toml")
+    arguments = ["size", path, "--late-share", "0.001", "--most", "3", "--set", "arrivals.scale=4000"]
+    assert cli.main([*arguments, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["registers"] is None and found["farms"] == []
+    assert "would still be late" in found["why_not"]
+
+
+def test_the_bound_on_what_is_late_holds_in_the_engine() -> None:
+    """Three hundred times the orders for one slow register: the kernel is late with at least the share that cannot be avoided."""
+    scenario = bench.load(
+        SCENARIOS / "z_windows_together.toml",
+        ["arrivals.scale=300", "farm.registers.0.count=1", 'farm.registers.0.device="shtrih-fr-01f"'],
+    )
+    one = day(scenario, 0)
+    bound = unavoidably_late(scenario, one, 1)
+    found = lateness(scenario, [one])
+    assert 0.2 < bound <= found.late[0] / found.receipts[0]
