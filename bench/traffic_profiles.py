@@ -27,6 +27,7 @@ from bench.scenario_arrivals import (
     ReadyArrivals,
     SinusoidalArrivals,
 )
+from bench.scenario_errors import ScenarioError
 from bench.scenario_model import US_PER_S, day_time_us
 from bench.streams import stream
 
@@ -67,6 +68,10 @@ READY: dict[str, ReadyDay] = {
 """Days that shops know. Their shapes are a judgement, not a measurement; what is measured from a shop's own orders is `bench.fit`."""
 
 
+MOST_ORDERS = 20_000_000
+"""Orders of one run on the mean, above which it is refused rather than the memory filled."""
+
+
 def moments(scenario: Scenario, arrivals: MadeUpArrivals, seed: int, replication: int) -> Ints:
     """Moments of arrival, microseconds after the start of the run, in order."""
     if isinstance(arrivals, SinusoidalArrivals):
@@ -81,6 +86,10 @@ def moments(scenario: Scenario, arrivals: MadeUpArrivals, seed: int, replication
 
 def _unit_moments(end: float, random: np.random.Generator) -> Floats:
     """Moments of a Poisson process of rate 1 up to ``end``."""
+    if end > MOST_ORDERS:
+        raise ScenarioError(
+            f"arrivals: {end:,.0f} orders in one run on the mean; the bench holds {MOST_ORDERS:,}: lower the rate or shorten the run"
+        )
     reached: list[Floats] = []
     last = 0.0
     while last <= end and end > 0:

@@ -152,3 +152,11 @@ def test_the_bound_on_what_is_late_holds_in_the_engine() -> None:
     bound = unavoidably_late(scenario, one, 1)
     found = lateness(scenario, [one])
     assert 0.2 < bound <= found.late[0] / found.receipts[0]
+
+
+def test_more_orders_than_memory_holds_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    arrivals = 'arrivals={kind = "poisson", rate_per_min = 90000}'
+    path = str(SCENARIOS / "two_entities.toml")
+    assert cli.main(["size", path, "--late-share", "0.1", "--set", arrivals]) == 3
+    err = capsys.readouterr().err
+    assert "129,600,000 orders" in err and err.count("\n") == 1
