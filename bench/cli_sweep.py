@@ -17,9 +17,9 @@ from bench.scenario import ScenarioError, load
 _EPILOG = """\
 values:
   farm.policy=central,round_robin        these, one after the other; each is read as TOML, else as text
-  farm.registers[0].count=1..8           whole numbers from 1 to 8
+  farm.registers[0].count=1..8           whole numbers from 1 to 8; farm.registers.0.count is the same, and no shell's pattern
   arrivals.scale=10..60..10              10, 20, 30, 40, 50, 60
-  shifts.close_at=["13:00"],["23:00"]    lists are TOML, too
+  'shifts.close_at=["13:00"],["23:00"]'  lists are TOML, too
   every combination is run; the paths are those of --set, in the order of the file (bench schema names them all)
 
 examples:
@@ -27,10 +27,14 @@ examples:
   bench sweep scenarios/z_windows_together.toml --vary farm.registers[0].count=2..9 --vary farm.policy=central,round_robin \\
       --late-share 0.01 --replications 30 --plot lines.png
   bench sweep scenarios/z_windows_together.toml --vary arrivals.scale=4..12..2 --vary farm.registers[0].count=2..9 --plot heat.png
-  bench sweep scenarios/black_friday.toml --vary farm.registers[0].count=1..40 --dask tcp://10.0.0.5:8786 --out /shared/sweep
+
+on a cluster (Dask: pip install -e '.[cluster]'); the same bytes come out:
+  dask scheduler                                              on one computer
+  dask worker tcp://10.0.0.5:8786 --nworkers 8 --nthreads 1   on the others
+  bench sweep scenarios/black_friday.toml --vary farm.registers[0].count=1..40 --dask tcp://10.0.0.5:8786
+  all have the same version of the bench, and see the order files under the same paths
 
 Each answer is kept in the folder as it comes. Ctrl-C, a crash or a power cut lose a few tasks; the same command goes on from there.
-A cluster's workers need the same version of the bench, and see the order files under the same paths: dask worker tcp://10.0.0.5:8786
 
 exit codes: 0 done, 2 usage, 3 invalid scenario, 130 interrupted
 """
@@ -128,6 +132,7 @@ def _value(text: str) -> Any:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
+    from bench.progress import Bar
     from bench.sweep_file import SweepFileError
     from bench.sweep_plan import Plan
 
@@ -139,7 +144,8 @@ def run(options: argparse.Namespace) -> int:
             if path in vary:
                 raise ValueError(f"--vary {path}: is given twice; give all its values at once")
             vary[path] = several
-        plan = Plan(scenario, vary, options.replications, options.seed, options.most)
+        with Bar(f"sweep {scenario.name}: configurations") as bar:
+            plan = Plan(scenario, vary, options.replications, options.seed, options.most, bar)
         folder: Path | None = options.out
         if folder is None and not (options.json or options.csv):
             folder = Path("runs") / f"{scenario.name}-sweep-{plan.short}"

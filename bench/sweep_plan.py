@@ -11,17 +11,18 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.executors import code_hash
 from bench.planner import Day, Lateness, day, lateness, left_out
+from bench.progress import Progress
 from bench.scenario import Scenario, apply_set, parse
 from bench.sweep_file import Answer
 
 MOST = 100_000
 """Configurations a sweep refuses to exceed unless told otherwise: more is rather a slip of the pen."""
 
+_TOLD = 100  # configurations checked between two words of progress
 FARMS = 64  # configurations a task holds: enough to be worth a day's traffic, few enough to spread and to lose when killed
 NO_TRAFFIC = ("name", "question", "drain_h", "farm", "shifts", "operator", "faults", "expect")
 NO_TRAFFIC_OF_SHOP = ("commit_ms", "in_doubt")
@@ -66,7 +67,9 @@ class Plan:
         replications: int,
         seed: int | None,
         most: int = MOST,
+        progress: Progress | None = None,
     ) -> None:
+        """Check every configuration; ``progress`` is told how many have been. Arguments and errors as of `bench.sweeping.sweep`."""
         if replications < 1:
             raise ValueError("at least one day is needed")
         if seed is not None and seed < 0:
@@ -76,6 +79,8 @@ class Plan:
                 "nothing to vary; give a path and its values, such as farm.registers[0].count=1..8"
             )
         for path, several in vary.items():
+            if isinstance(several, str):
+                raise ValueError(f"{path}: give its values as a list, also when there is one: [{several!r}]")
             if not len(several):
                 raise ValueError(f"{path}: no value to vary it over")
         count = math.prod(len(several) for several in vary.values())
@@ -104,13 +109,18 @@ class Plan:
         if len(set(self._changes)) < len(self._changes):
             raise ValueError("a value is given twice; give each once")
         groups: dict[str, list[int]] = {}
-        files: set[Path] = set()
+        files: dict[str, str] = {}
+        registers = []
         for number, changes in enumerate(self._changes):
             one = configured(self._data, self._folder, changes, scenario.name)
             traffic = traffic_of(one)
             if traffic not in groups:
-                files.update(_files(one))
+                files |= {name: _hash(one.file(name).read_bytes()) for name in _files(one)}
             groups.setdefault(traffic, []).append(number)
+            registers.append(sum(register.count for register in one.farm.registers))
+            if progress is not None and number % _TOLD == _TOLD - 1:
+                progress(number + 1, count)
+        self.registers = tuple(registers)
         self._blocks = [
             (replication, members[0], members[n : n + FARMS])
             for members in groups.values()
@@ -122,7 +132,7 @@ class Plan:
             "scenario": data,
             "vary": varied,
             "replications": replications,
-            "files": {str(path): _hash(path.read_bytes()) for path in sorted(files)},
+            "files": files,
         }
         question, code = _hash(_json(asked).encode("utf-8", "surrogatepass")), code_hash()
         self.short = _hash((question + code).encode())[:8]
@@ -210,7 +220,7 @@ def traffic_of(scenario: Scenario) -> str:
     return _json(data)
 
 
-def _files(scenario: Scenario) -> Iterator[Path]:
+def _files(scenario: Scenario) -> list[str]:
     """The order files a scenario names, at whatever depth."""
 
     def names(data: Any) -> Iterator[str]:
@@ -224,8 +234,7 @@ def _files(scenario: Scenario) -> Iterator[Path]:
             for value in data:
                 yield from names(value)
 
-    for name in names(scenario.model_dump(mode="json", include={"arrivals"})):
-        yield scenario.file(name)
+    return list(names(scenario.model_dump(mode="json", include={"arrivals"})))
 
 
 def _hash(data: bytes) -> str:
@@ -239,6 +248,7 @@ def _json(data: Any) -> str:
 def _assumptions(scenario: Scenario, replications: int) -> tuple[str, ...]:
     texts = [
         f"{replications} independent days; configurations that do not differ in who comes share them",
+        "each interval is for its own configuration: the best of many looks a little better than it is; try it on other days (--seed)",
         "a register takes its service time for a receipt and its Z-report time for a closing; fidelity timed, not wire",
     ]
     accidents = left_out(scenario)

@@ -32,7 +32,7 @@ from bench.progress import Progress
 from bench.scenario import Scenario, ScenarioError
 from bench.sweep_file import Answer, SweepFile
 from bench.sweep_plan import MOST, Plan, toml, work
-from bench.wording import wait_text
+from bench.wording import share_text, wait_text
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Sweep:
     scenario: str
     paths: tuple[str, ...]
     values: tuple[tuple[Any, ...], ...]
+    registers: tuple[int, ...]
+    """How many registers each configuration has in all."""
     found: tuple[Lateness, ...]
     days: int
     late_share: float | None
@@ -53,14 +55,15 @@ class Sweep:
     def table(self) -> pd.DataFrame:
         """A row a configuration, in the order of the values given, the last path running fastest.
 
-        Columns: each varied path; ``receipts`` and ``late`` of all days; ``late_share`` (mean over days) with its 95 % t interval ``low``
-        and ``high``; ``days``, ``days_with_late``; ``mean_wait_s`` (over days) and ``longest_wait_s`` (of all days), seconds from payment
-        to record; with a target also ``enough``: the upper bound is not above it.
+        Columns: each varied path; ``registers`` in all; ``receipts`` and ``late`` of all days; ``late_share`` (mean over days) with its
+        95 % t interval ``low`` and ``high``; ``days``, ``days_with_late``; ``mean_wait_s`` (over days) and ``longest_wait_s`` (of all
+        days), seconds from payment to record; with a target also ``enough``: the upper bound is not above it.
         """
         rows = []
-        for values, one in zip(self.values, self.found, strict=True):
+        for values, registers, one in zip(self.values, self.registers, self.found, strict=True):
             share = one.share()
             row = dict(zip(self.paths, map(_cell, values), strict=True)) | {
+                "registers": registers,
                 "receipts": sum(one.receipts),
                 "late": sum(one.late),
                 "late_share": share.estimate,
@@ -76,6 +79,14 @@ class Sweep:
             rows.append(row)
         return pd.DataFrame(rows)
 
+    @property
+    def fewest(self) -> pd.DataFrame:
+        """The rows that keep the target with the fewest registers, in the order of the table; none without a target, or when none does."""
+        if self.late_share is None:
+            return self.table.head(0)
+        enough = self.table[self.table["enough"]]
+        return enough[enough["registers"] == enough["registers"].min()]
+
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
@@ -83,6 +94,7 @@ class Sweep:
             "varied": {path: list(dict.fromkeys(self.table[path].tolist())) for path in self.paths},
             "late_share_target": self.late_share,
             "days": self.days,
+            "fewest_registers": self.fewest.to_dict("records"),
             "configurations": self.table.to_dict("records"),
             "assumptions": list(self.assumptions),
         }
@@ -102,11 +114,23 @@ class Sweep:
             f"{self.scenario}: {len(self.table)} configurations, {self.days} days that they share",
             "",
             shown.drop(columns="days").to_string(index=False, max_rows=200, min_rows=40),
+            *self._answer(),
             "",
             "assumed:",
             *(f"  - {text}" for text in self.assumptions),
         ]
         return "\n".join(lines)
+
+    def _answer(self) -> list[str]:
+        if self.late_share is None:
+            return []
+        target = f"at most {share_text(self.late_share)} late (upper 95 % bound)"
+        if self.fewest.empty:
+            return ["", f"none of them keeps {target}"]
+        best = self.fewest.iloc[0]
+        named = ", ".join(f"{path}={best[path]}" for path in self.paths)
+        more = f", and {len(self.fewest) - 1} more with as many" if len(self.fewest) > 1 else ""
+        return ["", f"fewest registers with {target}: {best['registers']} ({named}{more})"]
 
     @property
     def is_map(self) -> bool:
@@ -180,7 +204,15 @@ def run_plan(
         if not any(sum(one.receipts) for one in found):
             raise ScenarioError(f"{plan.name}: arrivals: no orders come, so there is nothing to compare")
         done = Sweep(
-            plan.name, plan.paths, plan.values, found, plan.replications, late_share, taken, plan.assumptions
+            plan.name,
+            plan.paths,
+            plan.values,
+            plan.registers,
+            found,
+            plan.replications,
+            late_share,
+            taken,
+            plan.assumptions,
         )
         if out is not None:
             _write_table(done, Path(out))

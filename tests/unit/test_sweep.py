@@ -19,6 +19,7 @@ from bench.cli_sweep import values
 from bench.planner import Day, day
 from bench.sweep_file import NAME, SweepFileError
 from bench.sweep_plan import Plan, toml
+from bench.wording import share_text
 
 QUIET = str(Path(__file__).resolve().parents[2] / "scenarios" / "burst_of_15.toml")
 COUNT = "farm.registers[0].count"
@@ -120,7 +121,7 @@ def test_a_table_has_a_row_a_configuration() -> None:
     )
     table = found.table
     assert list(table.columns) == [
-        COUNT, "farm.policy", "receipts", "late", "late_share", "low", "high", "days", "days_with_late",
+        COUNT, "farm.policy", "registers", "receipts", "late", "late_share", "low", "high", "days", "days_with_late",
         "mean_wait_s", "longest_wait_s", "enough",
     ]  # fmt: skip
     assert table[[COUNT, "farm.policy"]].to_numpy().tolist() == [
@@ -130,6 +131,28 @@ def test_a_table_has_a_row_a_configuration() -> None:
     assert ((table["low"] <= table["late_share"]) & (table["late_share"] <= table["high"])).all()
     assert found.as_json()["configurations"] == table.to_dict("records")
     assert json.loads(json.dumps(found.as_json())) == found.as_json()
+
+
+def test_the_fewest_registers_that_keep_the_target_are_named() -> None:
+    """Two templates: the answer counts the registers of both, and is one that a look at every row confirms."""
+    vary = {COUNT: [1, 2, 3], "farm.registers[1].count": [1, 2], "farm.policy": ["central", "round_robin"]}
+    two = [{"name": name, "device": "shtrih-m-01f", "count": 1} for name in ("front", "back")]
+    scenario = small(farm={"policy": "central", "registers": two}, shop={"deadline_s": 3})
+    shares = bench.sweep(scenario, vary, replications=3).table["high"].tolist()
+    target = sorted(set(shares))[len(set(shares)) // 2]
+    found = bench.sweep(scenario, vary, replications=3, late_share=target)
+    table = found.table
+    assert table["registers"].tolist() == (table[COUNT] + table["farm.registers[1].count"]).tolist()
+    enough = [row for row in table.to_dict("records") if row["high"] <= target]
+    assert 0 < len(enough) < len(table)
+    least = min(row["registers"] for row in enough)
+    assert found.fewest.to_dict("records") == [row for row in enough if row["registers"] == least]
+    assert (
+        f"fewest registers with at most {share_text(target)} late (upper 95 % bound): {least} ("
+        in found.report()
+    )
+    nothing = bench.sweep(small(), {COUNT: [1]}, replications=3, late_share=0.0)
+    assert nothing.fewest.empty and "none of them keeps at most" in nothing.report()
 
 
 def test_accidents_are_left_out_and_said() -> None:
@@ -239,6 +262,23 @@ def test_a_changed_order_file_is_another_question(tmp_path: Path) -> None:
     before = Plan(small(arrivals=arrivals), {COUNT: [1]}, 1, None).question["question"]
     orders.write_text("id,at,name,price\n1,2026-07-01 10:00:00,Tea,200.00\n")
     assert Plan(small(arrivals=arrivals), {COUNT: [1]}, 1, None).question["question"] != before
+
+
+def test_a_folder_that_moves_is_the_same_question(tmp_path: Path) -> None:
+    """The order file counts by what is in it, not by where it is: a cluster's shared disk may be mounted elsewhere."""
+    text = "id,at,name,price\n1,2026-07-01 10:00:00,Tea,100.00\n"
+    arrivals = {
+        "kind": "trace",
+        "file": "orders.csv",
+        "columns": {"order": "id", "time": "at", "name": "name", "price": "price"},
+    }
+    found = []
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "orders.csv").write_text(text)
+        data = small().model_dump(mode="json") | {"arrivals": arrivals}
+        found.append(Plan(bench.scenario.parse(data, folder=tmp_path / name), {COUNT: [1]}, 1, None).question)
+    assert found[0] == found[1]
 
 
 # Charts.
@@ -358,6 +398,11 @@ def test_wrong_questions_get_one_line(
     err = capsys.readouterr().err
     assert told in err and err.count("\n") == 1
     assert not list(tmp_path.rglob("table.csv"))
+
+
+def test_a_value_alone_is_not_taken_for_its_letters() -> None:
+    with pytest.raises(ValueError, match="as a list"):
+        bench.sweep(small(), {"farm.policy": "central"}, replications=1)
 
 
 def test_no_orders_nothing_to_compare() -> None:
