@@ -125,7 +125,7 @@ def test_many_configurations_make_tasks_of_bounded_size() -> None:
 
 def test_a_table_has_a_row_a_configuration() -> None:
     found = bench.sweep(
-        small(), {COUNT: [1, 2], "farm.policy": ["central", "round_robin"]}, replications=3, late_share=0.1
+        busy(), {COUNT: [1, 2], "farm.policy": ["central", "round_robin"]}, replications=3, late_share=0.1
     )
     table = found.table
     assert list(table.columns) == [
