@@ -27,20 +27,33 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "examples:\n"
         "  fiscal emulate shtrih --pty ./kkt1              then open ./kkt1 as a serial port\n"
         "  fiscal emulate shtrih --tcp 127.0.0.1:7778 --drive kkt1.sqlite --speed 10\n"
+        "  fiscal emulate atol-web --port 16732            ATOL's web server: POST /api/v2/requests\n"
         "  fiscal emulate ofd --tcp 127.0.0.1:7777 --store ofd.sqlite --delay 0.5\n"
         "  fiscal emulate atol --tcp 127.0.0.1:5555 --ofd 127.0.0.1:7777    sends its documents there\n"
         "  fiscal ofd ofd.sqlite                           what the operator has, and the tax service",
     )
-    emulate.add_argument("make", metavar="MAKE", help="shtrih, atol, or ofd: the operator")
+    emulate.add_argument(
+        "make",
+        metavar="MAKE",
+        help="shtrih, atol, atol-web (atol behind its web server), or ofd: the operator",
+    )
     where = emulate.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--pty", type=Path, metavar="LINK", help="make a pseudo terminal, with this link to it"
     )
     where.add_argument("--tcp", metavar="HOST:PORT", help="listen here (port 0: any free one)")
+    where.add_argument("--port", type=int, metavar="N", help="the same on 127.0.0.1")
     emulate.add_argument(
         "--protocol",
         default="",
-        help="shtrih: v1, v2 or plain (default: whichever the driver begins with); atol: v3 or v2 (default: v3)",
+        help="shtrih: v1, v2 or plain (default: whichever the driver begins with); atol: v3, v2, or web: behind a web server of JSON "
+        "tasks (default: v3)",
+    )
+    emulate.add_argument(
+        "--account",
+        default="",
+        metavar="USER:PASSWORD",
+        help="who may use the web server (needed when others than this computer reach it)",
     )
     emulate.add_argument(
         "--trace", type=Path, metavar="FILE", help="write every exchange there, in words (- for stderr)"
@@ -192,22 +205,37 @@ def _until_asked() -> threading.Event:
 
 
 def _emulate(options: argparse.Namespace) -> int:
+    if options.port is not None:
+        options.tcp = f"127.0.0.1:{options.port}"
     if options.make == "ofd":
         return _emulate_operator(options)
+    if options.make == "atol-web":
+        options.make, options.protocol = "atol", options.protocol or "web"
     from fiscal.devices import DeviceError, device
     from fiscal.emulators.marking_service import MarkingService
     from fiscal.live import makes
     from fiscal.live.drive_file import DriveFileError
     from fiscal.live.emulated import Endpoint, PtyEndpoint, TcpEndpoint
+    from fiscal.live.guard import LOOPBACK
     from fiscal.live.links import split_tcp
     from fiscal.live.serve import DEMO_INN
-    from fiscal.makes import FFD, MAKES, protocol_fault
+    from fiscal.live.web_endpoint import WebEndpoint
+    from fiscal.makes import FFD, MAKES, WEB, account_of, protocol_fault
     from fiscal.parties import inn_fault
 
     if options.make not in MAKES:
         raise Failure(f"there is no emulated {options.make!r} yet; there is: {', '.join(MAKES)}, ofd", 2)
     if fault := protocol_fault(options.make, options.protocol):
         raise Failure(f"--protocol: {fault}", 2)
+    web = options.protocol == WEB
+    if web and options.tcp is None:
+        raise Failure("--pty: a web server listens on TCP: give --tcp HOST:PORT", 2)
+    if options.account and not web:
+        raise Failure("--account: only a web server (--protocol web) asks who one is", 2)
+    try:
+        account_of(options.account)
+    except ValueError as error:
+        raise Failure(f"--account: {error}", 2) from None
     if options.ofd and options.no_network:
         raise Failure("--ofd and --no-network exclude each other", 2)
     if options.ofd:
@@ -227,7 +255,12 @@ def _emulate(options: argparse.Namespace) -> int:
         raise Failure(f"--device: {model_name!r} is a model of {model.make}, not of {options.make}", 2)
     try:
         endpoint: Endpoint
-        if options.tcp is not None:
+        if web:
+            host, port = split_tcp(options.tcp)
+            if host not in LOOPBACK and not options.account:
+                raise Failure(f"--tcp: {host!r} is reachable from outside: give --account USER:PASSWORD", 2)
+            endpoint = WebEndpoint(host, port)
+        elif options.tcp is not None:
             endpoint = TcpEndpoint(*split_tcp(options.tcp))
         elif sys.platform == "win32":
             raise Failure("--pty: this system has no pseudo terminals; use --tcp", 2)
@@ -238,7 +271,14 @@ def _emulate(options: argparse.Namespace) -> int:
     except OSError as error:
         raise Failure(f"{options.tcp or options.pty}: {(error.strerror or str(error)).lower()}") from None
     name = options.name or str(options.tcp or options.pty.name)
-    about = makes.About(name, inn, ffd=FFD[options.ffd], prints=options.prints, protocol=options.protocol)
+    about = makes.About(
+        name,
+        inn,
+        ffd=FFD[options.ffd],
+        prints=options.prints,
+        protocol=options.protocol,
+        account=options.account,
+    )
     trace = _trace(options)
     try:
         register = makes.emulate(

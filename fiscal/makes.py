@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from fiscal.devices import Device
 from fiscal.emulators import Emulator
 from fiscal.emulators.atol import AtolRegister
+from fiscal.emulators.atol_web_register import WebRegister
 from fiscal.emulators.drive import Drive
 from fiscal.emulators.marking_service import MarkingService
 from fiscal.emulators.money_memory import MoneyMemory
@@ -21,6 +22,10 @@ from fiscal.emulators.shtrih import ShtrihRegister
 from fiscal.registers.atol.driver import AtolDriver
 from fiscal.registers.atol.receipts import Facts as AtolFacts
 from fiscal.registers.atol.trace import Trace as AtolTrace
+from fiscal.registers.atol_web.driver import AtolWebDriver
+from fiscal.registers.atol_web.messages import basic
+from fiscal.registers.atol_web.trace import SECRET as WEB_SECRET
+from fiscal.registers.atol_web.trace import Trace as WebTrace
 from fiscal.registers.conversation import Driver, Settings
 from fiscal.registers.marking import REFUSE_BAD, Policy
 from fiscal.registers.shtrih.driver import ShtrihDriver
@@ -29,6 +34,9 @@ from fiscal.registers.shtrih.trace import Trace as ShtrihTrace
 
 FFD = MappingProxyType({"1.05": 2, "1.2": 4})
 """Versions of the format as people write them, and as tag 1209 does."""
+
+WEB = "web"
+"""The protocol of registers that are reached through a web server of tasks: HTTP over TCP."""
 
 Words = Callable[[str, bytes], list[str]]
 """What an exchange means: given direction (``>`` to the register, ``<`` from it) and chunk, what is complete now, in words."""
@@ -60,12 +68,17 @@ class EmulatedRegister(Emulator, Protocol):
 
     def send_notices(self, now_s: int) -> None: ...
 
+    def hang_up(self) -> None: ...
+
+    def hang(self, until_us: int) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """How a register is set up. ``ffd`` by tag 1209; ``place``: of settlement (tag 1187); ``prints``: paper comes out of it, for receipts
     that are not electronic; ``prints_all``: for those that are, too; ``protocol``: how one speaks to it, empty for the usual way;
-    ``marking``: which marked goods are sold that could not be checked, or were refused (`fiscal.registers.marking.POLICIES`)."""
+    ``marking``: which marked goods are sold that could not be checked, or were refused (`fiscal.registers.marking.POLICIES`);
+    ``account``: USER:PASSWORD of a web server that asks who one is."""
 
     ffd: int = FFD["1.2"]
     place: str = ""
@@ -73,6 +86,7 @@ class Setup:
     prints_all: bool = False
     protocol: str = ""
     marking: Policy = REFUSE_BAD
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +127,35 @@ def _atol_driver(settings: Settings, setup: Setup) -> Driver:
         place=setup.place,
         prints=setup.prints,
         prints_all=setup.prints and setup.prints_all,
-        transport=setup.protocol or "v3",
+        transport="v3" if setup.protocol in ("", WEB) else setup.protocol,
         marking=setup.marking,
     )
+    if setup.protocol == WEB:
+        return AtolWebDriver(settings, facts, account_of(setup.account))
     return AtolDriver(settings, facts)
 
 
 def _atol_register(device: Device, drive: Drive, epoch_s: int, setup: Setup) -> EmulatedRegister:
+    if setup.protocol == WEB:
+        account = account_of(setup.account)
+        return WebRegister(device, drive, epoch_s=epoch_s, electronic=not setup.prints, account=account)
     transport = setup.protocol or "v3"
     return AtolRegister(device, drive, epoch_s=epoch_s, electronic=not setup.prints, transport=transport)
 
 
+def account_of(account: str) -> str:
+    """USER:PASSWORD as the header that a web server wants; empty for nobody. Raises `ValueError` when it is neither."""
+    if not account:
+        return ""
+    user, colon, password = account.partition(":")
+    if not (user and colon and password):
+        raise ValueError("expected USER:PASSWORD")
+    return basic(user, password)
+
+
 def _atol_words(protocol: str) -> Words:
+    if protocol == WEB:
+        return _words(WebTrace().feed)
     return _words(AtolTrace(protocol or "v3").feed)
 
 
@@ -138,7 +169,7 @@ MAKES: Mapping[str, Make] = MappingProxyType(
         "shtrih": Make(
             "shtrih-m-01f", ("v1", "v2", "plain"), _shtrih_driver, _shtrih_register, _shtrih_words
         ),
-        "atol": Make("atol-55f", ("v3", "v2"), _atol_driver, _atol_register, _atol_words),
+        "atol": Make("atol-55f", ("v3", "v2", WEB), _atol_driver, _atol_register, _atol_words),
     }
 )
 
@@ -171,4 +202,6 @@ def line_of(stamp: str, name: str, direction: str, data: bytes, words: Words) ->
         if 4 < size <= 64 and len(contact) == size:
             line = line.replace(contact.hex(" "), " ".join(["**"] * size))
         at = data.find(_CONTACT, at + 1)
+    for found in WEB_SECRET.finditer(data):
+        line = line.replace(found[1].hex(" "), " ".join(["**"] * len(found[1])))
     return line

@@ -21,6 +21,7 @@ from fiscal.ffd.tlv import FfdError, decode_text, text, walk
 from fiscal.registers.atol.commands import COMMANDS
 from fiscal.registers.atol.talk import RegisterError, Talk
 from fiscal.registers.atol_web.errors import MISSING, code_of, text_of
+from fiscal.registers.atol_web.words import rub
 from fiscal.registers.conversation import Settings
 
 __all__ = [
@@ -40,7 +41,6 @@ __all__ = [
     "moment",
     "parse",
     "ready",
-    "rub",
     "scaled",
     "task",
     "written",
@@ -138,11 +138,6 @@ def scaled(value: Decimal | int, by: int) -> int:
 def kop_of(value: Decimal | int) -> int:
     """Roubles of a task as kopecks."""
     return scaled(value, 100)
-
-
-def rub(kop: int) -> int | float:
-    """Kopecks as the driver writes roubles."""
-    return kop // 100 if kop % 100 == 0 else kop / 100
 
 
 def moment(time_s: int) -> str:

@@ -14,10 +14,10 @@ from fiscal.emulators.atol_json import (
     leave_for,
     look,
     ready,
-    rub,
     task,
 )
 from fiscal.emulators.atol_json_checks import OPERATOR, Rules, needs
+from fiscal.registers.atol_web.words import rub
 
 __all__ = ["begin_shift"]
 

@@ -16,7 +16,6 @@ from fiscal.emulators.atol_json import (
     ask,
     look,
     moment,
-    rub,
     shift_state,
     status,
     task,
@@ -26,6 +25,7 @@ from fiscal.ffd.tags import FFD_NAMES, TAGS
 from fiscal.ffd.tlv import FfdError, decode_text, fvln_value, walk
 from fiscal.registers.atol.talk import RegisterError
 from fiscal.registers.atol_web.errors import MISSING, text_of
+from fiscal.registers.atol_web.words import rub
 
 __all__: list[str] = []
 

@@ -26,7 +26,7 @@ from fiscal.engine.config import EngineConfig, RegisterFacts
 from fiscal.engine.policies import POLICIES
 from fiscal.live.links import check_address, split_tcp
 from fiscal.live.schema import TAXATION_NAMES, Defaults, kopecks, path_of
-from fiscal.makes import protocol_fault
+from fiscal.makes import WEB, account_of, protocol_fault
 from fiscal.parties import inn_fault
 from fiscal.receipt import Taxation
 from fiscal.registers.marking import REFUSE_BAD, Policy
@@ -221,7 +221,8 @@ class SelfTest(_Section):
 class Register(_Section):
     """One register: a real one has an address, an emulated one the table ``emulate``.
 
-    ``protocol``: how it is set up to speak, empty for the usual way of its make. ``ffd`` is the format it is registered with;
+    ``protocol``: how it is set up to speak, empty for the usual way of its make; ``account``: USER:PASSWORD, for a web server that asks
+    who one is. ``ffd`` is the format it is registered with;
     ``prints``: paper comes out for receipts that are not electronic; ``relay``: it has no network, the engine carries its documents;
     ``seed``: the seed money its running total began with (roubles outside, kopecks inside), left out when nobody knows.
     """
@@ -229,6 +230,7 @@ class Register(_Section):
     name: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[\w.-]+$")]
     make: Literal["shtrih", "atol"] = "shtrih"
     protocol: str = ""
+    account: str = ""
     address: Annotated[str, AfterValidator(_address)] = ""
     baud: Annotated[int, Field(ge=300, le=4_000_000)] = 115_200
     password: Annotated[int, Field(ge=0, le=99_999_999)] = 30
@@ -257,6 +259,15 @@ class Register(_Section):
             raise ValueError(f"emulate.device: {self.emulate.device} is no model of {self.make}; name one")
         if fault := protocol_fault(self.make, self.protocol):
             raise ValueError(f"protocol: {fault}")
+        web = self.protocol == WEB
+        if web and self.address and not self.address.startswith("tcp://"):
+            raise ValueError("address: a web server is reached at tcp://HOST:PORT")
+        if self.account and not web:
+            raise ValueError('account: only a web server (protocol = "web") asks who one is')
+        try:
+            account_of(self.account)
+        except ValueError as error:
+            raise ValueError(f"account: {error}") from None
         return self
 
 

@@ -41,11 +41,12 @@ class About:
     prints: bool = False
     protocol: str = ""
     marking: Policy = REFUSE_BAD
+    account: str = ""
 
     @property
     def setup(self) -> Setup:
         """How the register is set up."""
-        return Setup(self.ffd, self.site, self.prints, False, self.protocol, self.marking)
+        return Setup(self.ffd, self.site, self.prints, False, self.protocol, self.marking, self.account)
 
 
 def driver_of(make: str, settings: Settings, about: About) -> Driver:

@@ -31,9 +31,10 @@ from fiscal.live.links import split_tcp
 from fiscal.live.network import NetworkCheck
 from fiscal.live.runtime import Runtime
 from fiscal.live.trace import TraceFile
+from fiscal.live.web_endpoint import WebEndpoint
 from fiscal.live.worker import Port
 from fiscal.live.z_http import ZSettings
-from fiscal.makes import FFD, MAKES
+from fiscal.makes import FFD, MAKES, WEB
 from fiscal.registers.conversation import Settings
 
 log = logging.getLogger("fiscal")
@@ -83,12 +84,15 @@ def about(config: Config, register: Register) -> makes.About:
         register.prints,
         register.protocol,
         config.shop.marking,
+        register.account,
     )
 
 
 def endpoint_of(register: Register, folder: Path) -> Endpoint:
     """Where an emulated register of the configuration is found: its TCP port, or a link in ``folder``."""
     assert register.emulate is not None
+    if register.protocol == WEB:
+        return WebEndpoint(*split_tcp(register.emulate.listen or "127.0.0.1:0"))
     if register.emulate.listen:
         return TcpEndpoint(*split_tcp(register.emulate.listen))
     if sys.platform == "win32":

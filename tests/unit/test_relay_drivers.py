@@ -12,10 +12,11 @@ from ofd_world import answer_of, make_server
 from shtrih_line import MARK, START_S, Line, make_receipt
 
 from fiscal.engine.outcomes import AnswerTaken, Blame, MessageRead, Recorded, Refused, Seen
-from fiscal.makes import MAKES, Setup
+from fiscal.makes import MAKES, WEB, Setup
 from fiscal.registers.conversation import Settings
 
-WAYS = [(make, protocol) for make, row in MAKES.items() for protocol in row.protocols]
+# a web server of tasks has none that would carry documents
+WAYS = [(make, protocol) for make, row in MAKES.items() for protocol in row.protocols if protocol != WEB]
 
 
 @pytest.fixture(params=WAYS, ids=[f"{make} {protocol}" for make, protocol in WAYS])

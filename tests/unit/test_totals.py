@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from shtrih_line import MARK, SITE, START_S, Line, make_drive, make_receipt
+from shtrih_line import SITE, START_S, Line, make_drive, make_receipt
 
 from fiscal.devices import device
 from fiscal.emulators.drive import Drive
@@ -33,7 +33,8 @@ def ready(make: str, protocol: str = "", *, ffd: int = 4, prints: bool = False) 
 
 def sell(line: Line, driver: Driver, lines: int = 1, type_: SettlementType = SALE, **changes: Any) -> None:
     changes = {"electronic": True} | changes
-    outcome = line.run(driver.fiscalize(make_receipt(lines, type_, **changes), MARK))
+    mark = f"{line.register.drive.last_document:016}"  # each is a receipt of its own
+    outcome = line.run(driver.fiscalize(make_receipt(lines, type_, **changes), mark))
     assert isinstance(outcome, Recorded), outcome
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import atol_line
 import pytest
 import shtrih_line
 from hypothesis import given, settings
@@ -66,18 +65,23 @@ def test_passwords_are_not_shown() -> None:
 
 @pytest.mark.parametrize(("make", "protocol"), WAYS)
 def test_every_exchange_of_a_receipt_has_its_words(make: str, protocol: str) -> None:
-    register: Any = (shtrih_line if make == "shtrih" else atol_line).make_register(
-        **({"protocol": protocol} if make == "shtrih" else {"transport": protocol})
-    )
     setup = Setup(2, shtrih_line.SITE, protocol=protocol)
+    row = MAKES[make]
+    register: Any = row.register(
+        load()[row.device], shtrih_line.make_drive(2), shtrih_line.START_S + 60, setup
+    )
     line = Line(register)
     assert isinstance(
         line.run(MAKES[make].driver(Settings(), setup).fiscalize(make_receipt(), MARK)), Recorded
     )
     words = MAKES[make].words(protocol)
     said = [text for direction, data in line.log for text in words(direction, data)]
-    assert any("FF45" in text or "4A close receipt" in text for text in said)
-    assert not any("unknown" in text or "damaged" in text or "wrong checksum" in text for text in said), said
+    records = ("FF45", "4A close receipt", "POST /api/v2/requests sell as ")
+    assert any(record in text for text in said for record in records)
+    assert not any(
+        "unknown" in text or "no HTTP" in text or "damaged" in text or "wrong checksum" in text
+        for text in said
+    ), said
 
 
 @pytest.mark.parametrize(("make", "protocol"), WAYS)
@@ -97,6 +101,16 @@ def test_the_buyer_s_address_is_masked() -> None:
     data = b"\x01\xf0\x03" + len(contact).to_bytes(2, "little") + contact + b"\x02"
     line = line_of("t", "r", ">", data, lambda direction, chunk: [chunk.hex(" ")])
     assert contact.hex(" ") not in line and line.count("**") == 2 * len(contact)
+
+
+def test_what_a_web_server_is_told_of_people_is_masked() -> None:
+    secrets = (b"buyer@example.ru", b"a2Fzc2E6c2VjcmV0")
+    body = b'{"uuid": "a", "request": {"type": "sell", "clientInfo": {"emailOrPhone": "buyer@example.ru"}}}'
+    head = b"POST /api/v2/requests HTTP/1.1\r\nAuthorization: Basic a2Fzc2E6c2VjcmV0\r\nContent-Length: %d\r\n\r\n"
+    line = line_of("t", "r", ">", head % len(body) + body, MAKES["atol"].words("web"))
+    assert line.endswith("| POST /api/v2/requests sell as a")
+    for secret in secrets:
+        assert secret.hex(" ") not in line and secret.decode() not in line
 
 
 def test_a_run_writes_what_its_registers_said(tmp_path: Path) -> None:
@@ -123,7 +137,7 @@ def test_a_run_writes_what_its_registers_said(tmp_path: Path) -> None:
 
 
 def test_a_protocol_that_is_not_spoken_is_named() -> None:
-    assert protocol_fault("atol", "v1") == "atol registers speak v3, v2, not 'v1'"
+    assert protocol_fault("atol", "v1") == "atol registers speak v3, v2, web, not 'v1'"
     assert not protocol_fault("shtrih", "plain") and not protocol_fault("shtrih", "")
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "SUBJECTS",
     "TAXATIONS",
     "TAXES",
+    "rub",
     "word_of",
 ]
 
@@ -120,6 +121,11 @@ AGENTS: dict[str, int] = {
 
 CORRECTIONS: dict[str, int] = {"self": 0, "instruction": 1}
 """Tag 1173."""
+
+
+def rub(kop: int) -> int | float:
+    """Kopecks as tasks write roubles."""
+    return kop // 100 if kop % 100 == 0 else kop / 100
 
 
 def word_of(words: dict[str, int], number: int) -> str:
