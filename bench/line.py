@@ -1,10 +1,10 @@
 """The line between the engine's computer and a register, in virtual time.
 
-A conversation runs *ahead* of the world's clock: handshakes and answers are computed, not waited for, so an exchange costs one SimPy event,
-or none. Two rules keep that honest. A command leaves only when the world's clock has caught up with the conversation's, or when nothing else
-is to happen in the world before that; and no conversation runs past a *barrier*, a moment at which something happens to this line (a cable is pulled, power fails, a clock
-jumps): it waits for the world there and goes on with what it finds. Bytes that a barrier finds half sent are sent in two pieces, so that
-a register whose cable is pulled in the middle of a command gets the middle of a command.
+A conversation runs *ahead* of the world's clock: handshakes and answers are computed, not waited for, so an exchange costs one SimPy
+event, or none. Two rules keep that honest. A command leaves only when the world's clock has caught up with the conversation's, or when
+nothing else is to happen in the world before that; and no conversation runs past a *barrier*, a moment at which something happens to this
+line (a cable is pulled, power fails, a clock jumps): it waits for the world there and goes on with what it finds. Bytes that a barrier
+finds half sent are sent in two pieces, so that a register whose cable is pulled in the middle of a command gets the middle of a command.
 """
 
 from __future__ import annotations
