@@ -22,7 +22,6 @@ from fiscal.engine.outcomes import (
     Recorded,
     Refused,
     Seen,
-    ShiftClosed,
     ShiftOpened,
     ShiftState,
     ShiftTotals,
@@ -37,7 +36,7 @@ from fiscal.registers.atol_web.errors import CODES, LINK_LOST, MISSING, NOT_ASKE
 from fiscal.registers.atol_web.receipts import task_of
 from fiscal.registers.atol_web.talk import TaskError, WebTalk
 from fiscal.registers.conversation import Conversation, LineLost, Settings, Unoffered
-from fiscal.registers.totals import Turnovers
+from fiscal.registers.totals import Own, Report, Turnovers, closed
 
 __all__ = ["AtolWebDriver"]
 
@@ -91,6 +90,10 @@ class AtolWebDriver(Unoffered):
     def close_shift(self) -> Conversation:
         """The Z-report; the conversation ends when the register is ready again."""
         return self._run(self._close_shift)
+
+    def find_report(self) -> Conversation:
+        """The last Z-report, made while nobody listened: `ShiftClosed` without the turnovers that it ended."""
+        return self._run(self._find_report)
 
     def probe(self) -> Conversation:
         return self._run(self._probe)
@@ -195,14 +198,14 @@ class AtolWebDriver(Unoffered):
 
     def _begin_shift(self, talk: WebTalk) -> Steps:
         """Open the shift; the fiscal parameters of its report."""
-        last, drive = yield from self._place(talk)
+        drive, last = yield from self._place(talk)
         task = {"type": "openShift", "electronically": not self._facts.prints_all}
         return (yield from talk.do(task, "open", drive, last, makes=True))["fiscalParams"]
 
     def _place(self, talk: WebTalk) -> Steps:
-        """Where the drive is: (last document, drive). What is done there is done once."""
+        """Where things stand: (drive, its last document). What is done there is done once."""
         last = (yield from talk.ask("FnStatus"))["fiscalDocumentNumber"]
-        return last, (yield from talk.ask("FnInfo"))["serial"]
+        return (yield from talk.ask("FnInfo"))["serial"], last
 
     def _open_shift(self, talk: WebTalk) -> Steps:
         shift = yield from talk.ask("ShiftStatus")
@@ -221,58 +224,60 @@ class AtolWebDriver(Unoffered):
             if found is None:
                 return refusal(_CLOSED_OF_SHIFT)
             number, document = found
-            return ShiftClosed(
-                int(document["1038"]),
-                number,
-                int(document["1118"]),
-                sign=int(str(document["1077"])[4:], 16),
-                time_s=_seconds(document["1012"]),
-                drive=document["1041"],
-            )
-        last, drive = yield from self._place(talk)
+            return closed(_report(number, document), document["1041"], int(document["1118"]), None, Own(), 0)
+        drive, last = yield from self._place(talk)
         totals = yield from self._read_totals(talk, drive, last)
         params = (yield from talk.do({"type": "closeShift"}, "close", drive, last, makes=True))[
             "fiscalParams"
         ]
         receipts = int(params.get("receiptsCount", 0))
-        # corrections are counted apart, and the web server does not tell of them: then the totals are not those of the report
-        whole = sum(one.count for one in totals.turnovers) == receipts
-        sale, sale_return, purchase, purchase_return = (one.total_kop for one in totals.turnovers)
+        report = Report(
+            params["fiscalDocumentNumber"],
+            params["shiftNumber"],
+            _seconds(params["fiscalDocumentDateTime"]),
+            int(params["fiscalDocumentSign"]),
+        )
+        # corrections are counted apart, and the web server does not tell of them: then these are not the totals of the report
+        if sum(one.count for one in totals.turnovers) != receipts:
+            return closed(report, params["fnNumber"], receipts, None, Own(), 0)
         first = 0
         with suppress(LineLost, TaskError):  # the report is made, whatever becomes of the line now
-            first = yield from self._first_of_shift(talk, drive, params, receipts)
-        return ShiftClosed(
-            params["shiftNumber"],
-            params["fiscalDocumentNumber"],
-            receipts,
-            (sale, sale_return, purchase, purchase_return) if whole else None,
-            totals if whole else None,
-            first,
-            sign=int(params["fiscalDocumentSign"]),
-            time_s=_seconds(params["fiscalDocumentDateTime"]),
-            drive=params["fnNumber"],
-        )
+            first = yield from self._first_of_shift(talk, drive, report, receipts)
+        own = Own(totals.drawer_kop, totals.running_kop)
+        return closed(report, params["fnNumber"], receipts, totals.turnovers, own, first)
 
-    def _first_of_shift(self, talk: WebTalk, drive: str, params: dict[str, Any], receipts: int) -> Steps:
+    def _find_report(self, talk: WebTalk) -> Steps:
+        """With the shift closed the running totals still are those of the report."""
+        found = yield from self._last_of(talk, "closeShift")
+        if found is None:
+            return refusal(_CLOSED_OF_SHIFT)
+        number, document = found
+        own = Own()
+        if (yield from talk.ask("ShiftStatus"))["state"] == "closed":
+            totals = yield from self._read_totals(talk, *(yield from self._place(talk)))
+            own = Own(totals.drawer_kop, totals.running_kop)
+        return closed(_report(number, document), document["1041"], 0, None, own, 0)
+
+    def _first_of_shift(self, talk: WebTalk, drive: str, report: Report, receipts: int) -> Steps:
         """The document that opened the shift; 0 when the drive does not show it. At least the receipts lie between, seldom more."""
-        newest = params["fiscalDocumentNumber"] - 1 - receipts
+        newest = report.document - 1 - receipts
         for number in range(newest, max(0, newest - _NEAR), -1):
             document = yield from self._document(talk, drive, number)
-            if document["fiscalDocumentType"] == "openShift" and document["1038"] == params["shiftNumber"]:
+            if document["fiscalDocumentType"] == "openShift" and document["1038"] == report.shift:
                 return number
         return 0
 
     def _last_of(self, talk: WebTalk, kind: str) -> Steps:
         """The last document of a kind: (number, document); ``None`` when there is none among the last ones."""
-        last, drive = yield from self._place(talk)
-        for number in range(last, max(0, last - _FIND_LIMIT), -1):
+        drive, last = yield from self._place(talk)
+        for number in range(last, max(0, last - _NEAR), -1):
             document = yield from self._document(talk, drive, number)
             if document["fiscalDocumentType"] == kind:
                 return number, document
         return None
 
     def _totals(self, talk: WebTalk, paper: bool) -> Steps:
-        last, drive = yield from self._place(talk)
+        drive, last = yield from self._place(talk)
         if paper:
             clock = (yield from talk.ask("DeviceStatus"))["currentDateTime"]
             yield from talk.do({"type": "reportX"}, "report", drive, last, clock)
@@ -281,6 +286,7 @@ class AtolWebDriver(Unoffered):
     def _read_totals(self, talk: WebTalk, drive: str, last: int) -> Steps:
         shift = yield from talk.ask("ShiftTotals")
         overall = (yield from talk.do({"type": "getOverallTotals"}, "overall", drive, last))["overallTotals"]
+        # corrections are not told: what they changed is missing here
         running = [_kop(overall["receipts"][kind]["sum"]) for kind in _KINDS]
         return ShiftTotals(
             shift["shiftNumber"],
@@ -389,6 +395,11 @@ def _marks(document: dict[str, Any]) -> list[str]:
 def _seconds(moment: str) -> int:
     """A wall clock of the register, as tag 1012 counts."""
     return int(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp())
+
+
+def _report(number: int, document: dict[str, Any]) -> Report:
+    sign = int(str(document["1077"])[4:], 16)
+    return Report(number, int(document["1038"]), _seconds(document["1012"]), sign)
 
 
 def _kop(roubles: float) -> int:
