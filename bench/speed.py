@@ -110,7 +110,9 @@ def programs(receipts: int) -> dict[str, Program]:
         "kernel, eight lanes": several(speed_farm.lanes),
         "timed, 3 lines": fidelity("timed", 3, receipts),
         **{f"{name}, 3 lines": fidelity("wire", 3, receipts, device) for name, device in MAKES.items()},
-        **{f"{name}, 13 lines": fidelity("wire", 13, receipts // 2, device) for name, device in MAKES.items()},
+        **{
+            f"{name}, 13 lines": fidelity("wire", 13, receipts // 2, device) for name, device in MAKES.items()
+        },
     }
 
 
