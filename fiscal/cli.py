@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fiscal import cli_code, cli_emulate, cli_ofd, cli_reports
+from fiscal import cli_code, cli_emulate, cli_ofd, cli_receipt, cli_reports
 from fiscal.cli_parts import Failure, command
 
 DESCRIPTION = """\
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         "  FISCAL_TOKEN=... fiscal serve shop.toml\n\n"
         "interface:\n"
         "  POST /receipts                      bring a receipt (JSON, with a key of your own); 202 accepted, 200 known\n"
+        "  POST /receipts/check                what it would be, without making it\n"
         "  GET  /receipts/KEY                  what is true of it\n"
         "  GET  /receipts?status=queued&limit=50\n"
         "  POST /receipts/KEY/retry            one that was set aside, once more\n"
@@ -79,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         "  POST /registers/NAME/x-report       what the running shift has come to\n"
         "  GET  /z-reports                     closed shifts and whether they add up; ?format=csv or page\n"
         "  GET  /health\n"
-        "  GET  /                              the same as a page",
+        "  GET  /manual                        a page for a receipt by hand\n"
+        "  GET  /                              registers and receipts as a page",
     )
     serve.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="TOML file")
     serve.add_argument(
@@ -98,18 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     cli_emulate.add(commands)
     cli_ofd.add(commands)
     cli_code.add(commands)
+    cli_receipt.add(commands)
     cli_reports.add(commands)
-
-    receipt = command(
-        commands,
-        "receipt",
-        "check a receipt",
-        "Say whether a receipt can be made, and every field that is wrong, without sending it anywhere.",
-        'example:\n  echo \'{"items":[{"name":"Tea","price":"199.90"}],"buyer":{"email":"a@b.ru"}}\' | fiscal receipt -',
-    )
-    receipt.add_argument("file", metavar="FILE", help="JSON, as for POST /receipts; - for standard input")
-    receipt.add_argument("--config", type=Path, help="take the shop's defaults from there")
-    receipt.set_defaults(run=_receipt)
 
     ports = command(commands, "ports", "list serial ports", "List the serial ports of this computer.", "")
     ports.set_defaults(run=_ports)
@@ -219,34 +211,6 @@ def _announce(server: object, config: object) -> None:
         f"  curl {server.url}/receipts/order-1",
         flush=True,
     )
-
-
-def _receipt(options: argparse.Namespace) -> int:
-    from fiscal.live.config import ConfigError, load_config
-    from fiscal.live.http import today
-    from fiscal.live.schema import Defaults, read_receipt
-    from fiscal.live.serve import DEMO_INN
-    from fiscal.live.views import roubles
-    from fiscal.receipt import Invalid, Taxation, validate
-
-    try:
-        defaults = (
-            Defaults(DEMO_INN, "shop.example", Taxation.GENERAL)
-            if options.config is None
-            else load_config(options.config).defaults()
-        )
-    except ConfigError as error:
-        raise Failure(str(error), 3) from None
-    body = _bytes(options.file)
-    try:
-        receipt, _ = read_receipt(body, defaults)
-        validate(receipt, today())
-    except Invalid as invalid:
-        raise Failure("\n".join(f"{options.file}: {problem}" for problem in invalid.problems), 3) from None
-    print(
-        f"fine: {receipt.type.name.lower()}, {len(receipt.items)} items, {roubles(receipt.total_kop)} roubles"
-    )
-    return 0
 
 
 def _ports(options: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ def command(
     )
 
 
-def server_option(parser: argparse.ArgumentParser) -> None:
+def server_option(parser: argparse._ActionsContainer) -> None:
     """For commands that speak to a running server."""
     parser.add_argument(
         "--server",

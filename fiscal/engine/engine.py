@@ -142,6 +142,8 @@ class Engine(Printing):
             entry.recorded_wall_us,
             entry.confirmed_wall_us,
             entry.sent_wall_us,
+            entry.person,
+            entry.why,
         )
 
     def registers(self) -> tuple[RegisterView, ...]:

@@ -115,12 +115,17 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A shop wants this receipt. ``deadline_us`` (monotonic) overrides the configured one."""
+    """A shop wants this receipt. ``deadline_us`` (monotonic) overrides the configured one.
+
+    ``person`` and ``why``: who had it made by hand and for what reason; empty when a shop's program brought it.
+    """
 
     key: str
     receipt: Receipt
     fingerprint: str
     deadline_us: int | None = None
+    person: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

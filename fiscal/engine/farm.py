@@ -31,6 +31,7 @@ class Entry:
         "lines",
         "mark",
         "number",
+        "person",
         "place",
         "reason",
         "receipt",
@@ -42,6 +43,7 @@ class Entry:
         "state",
         "told",
         "waiters",
+        "why",
     )
 
     def __init__(
@@ -69,6 +71,8 @@ class Entry:
         self.attempt = 0
         self.refused_by: list[int] = []  # registers, in order
         self.waiters = 1  # how many times a shop asked while it was being accepted
+        self.person = ""  # who had it made by hand, and why
+        self.why = ""
         self.told = True  # that it was set aside is in the journal
         self.reason = ""
         self.recorded: Recorded | None = None

@@ -50,23 +50,42 @@ class Intake(Relaying):
             self._out.append(events.Reply(event.key, False, f"the queue is full: {limit} receipts wait"))
             return
         deadline_us = now_us + self.config.deadline_us if event.deadline_us is None else event.deadline_us
-        self._accept(event.key, event.receipt, event.fingerprint, deadline_us, now_us)
+        self._accept(
+            event.key, event.receipt, event.fingerprint, deadline_us, now_us, event.person, event.why
+        )
 
     @property
     def backlog(self) -> int:
         """Receipts that no register works on: promised, or on the way to the journal."""
         return self._dispatch.waiting + self._accepting
 
-    def _accept(self, key: str, receipt: Receipt, fingerprint: str, deadline_us: int, now_us: int) -> None:
+    def _accept(
+        self,
+        key: str,
+        receipt: Receipt,
+        fingerprint: str,
+        deadline_us: int,
+        now_us: int,
+        person: str = "",
+        why: str = "",
+    ) -> None:
         self._arrivals += 1
         self._accepting += 1
         wall_us = now_us + self._wall_offset_us
         entry = Entry(key, self._arrivals, fingerprint, receipt, mark(key), deadline_us, wall_us)
         entry.group = self._dispatch.group(receipt)
+        entry.person, entry.why = person, why
         self._entries[key] = entry
         self._write(
             records.Accepted(
-                key, entry.number, fingerprint, receipt, wall_us, deadline_us + self._wall_offset_us
+                key,
+                entry.number,
+                fingerprint,
+                receipt,
+                wall_us,
+                deadline_us + self._wall_offset_us,
+                person,
+                why,
             ),
             self._accepted,
             entry,

@@ -25,6 +25,8 @@ class Accepted:
     receipt: Receipt
     accepted_wall_us: int
     deadline_wall_us: int
+    person: str = ""  # who had it made by hand, and why
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

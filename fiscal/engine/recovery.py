@@ -64,6 +64,7 @@ class Rebuilt:
             record.accepted_wall_us,
         )
         entry.state = states.QUEUED
+        entry.person, entry.why = record.person, record.why
         self.entries[record.key] = entry
         self.arrivals = max(self.arrivals, record.number)
 

@@ -25,6 +25,8 @@ class ReceiptView:
     recorded_wall_us: int
     confirmed_wall_us: int
     sent_wall_us: int = 0  # 0 also when the document was never seen on its way
+    person: str = ""  # who had it made by hand, and why; empty when a shop's program brought it
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

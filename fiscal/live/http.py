@@ -39,6 +39,7 @@ from fiscal.engine.views import ReceiptView
 from fiscal.live import clock, views
 from fiscal.live.answers import answer, refusal
 from fiscal.live.guard import Guard
+from fiscal.live.manual_http import ByHand
 from fiscal.live.runtime import Runtime
 from fiscal.live.schema import Defaults, key_fault, read_receipt
 from fiscal.live.z_http import ZPages, ZSettings
@@ -74,21 +75,30 @@ class Gateway:
         self._addresses = addresses
         self._max_body = max_body
         self._mail = _Mail()
+        self.config = runtime.config
         self._names = {facts.name: index for index, facts in enumerate(runtime.config.registers)}
+
+    def today(self) -> date:
+        """The shop's date."""
+        return today()
 
     # --- receipts ----------------------------------------------------------------------------------------------------
 
     async def submit(self, request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return refusal(415, "send the receipt as application/json")
-        body = await self._body(request)
+        body = await self.body(request)
         if body is None:
             return refusal(413, f"the request is longer than {self._max_body} bytes")
+        return await self.bring(body, _text(request.headers.get("idempotency-key")))
+
+    async def bring(self, body: bytes, header: str | None) -> Response:
+        """A receipt as JSON; ``header``: the key, when it came beside the receipt."""
         try:
             receipt, given = read_receipt(body, self._defaults)
         except Invalid as problem:
             return _invalid(problem.problems)
-        key = _text(request.headers.get("idempotency-key")) or given.key
+        key = header or given.key
         if key is None:
             return _invalid(
                 (Problem("key", "is missing", "give a key of your own, or the header Idempotency-Key"),)
@@ -98,7 +108,15 @@ class Gateway:
         if fault := key_fault(key):
             return _invalid((Problem("key", fault, "give 1 to 128 printable characters"),))
         deadline_us = None if given.deadline_s is None else clock.now_us() + given.deadline_s * 1_000_000
-        event = Submitted(key, receipt, fingerprint(receipt), deadline_us)
+        manual = given.manual
+        event = Submitted(
+            key,
+            receipt,
+            fingerprint(receipt),
+            deadline_us,
+            manual.person if manual else "",
+            manual.reason if manual else "",
+        )
         reply, known, view = await self._reply(event, key)
         if reply is None:
             return refusal(503, "no answer in time; ask again with the same key")
@@ -212,7 +230,7 @@ class Gateway:
         )
         return HTMLResponse(views.page(registers, receipts, counts))
 
-    async def _body(self, request: Request) -> bytes | None:
+    async def body(self, request: Request) -> bytes | None:
         """The body, or ``None`` when it is too long: then no more of it is read."""
         stated = request.headers.get("content-length", "")
         if stated.isascii() and stated.isdigit() and int(stated) > self._max_body:
@@ -347,6 +365,7 @@ def application(
 
         app.add_api_route(f"/registers/{{name}}/{path}", order, methods=["POST"], name=path)
 
+    ByHand(gateway, defaults).add_to(app)
     ZPages(runtime, gateway.ask, z).add_to(app)
 
     @app.get("/health")

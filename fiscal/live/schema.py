@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -41,11 +43,14 @@ from fiscal.receipt import (
     Vat,
     normalised,
 )
+from fiscal.texts import text_fault
 
 KEY_LENGTH = 128
+PERSON_LENGTH = 64  # as long as tag 1021 may be
+REASON_LENGTH = 200
 LARGEST = 2**63
 
-_VAT_NAMES = {
+VAT_NAMES = {
     "none": Vat.NONE,
     "0%": Vat.VAT_0,
     "5%": Vat.VAT_5,
@@ -61,8 +66,8 @@ _VAT_NAMES = {
 }
 _AGENT_NAMES = {about.name: kind for kind, about in agents.KINDS.items()}
 _PART = re.compile(r"[0-9]{1,12}/[0-9]{1,12}")
-_TYPE_NAMES = {member.name.lower(): member for member in SettlementType}
-_METHOD_NAMES = {member.name.lower(): member for member in SettlementMethod}
+TYPE_NAMES = {member.name.lower(): member for member in SettlementType}
+METHOD_NAMES = {member.name.lower(): member for member in SettlementMethod}
 TAXATION_NAMES = {member.name.lower(): member for member in Taxation if member.name}
 
 
@@ -98,6 +103,16 @@ def kopecks(value: Any) -> int:
 
 def _millionths(value: Any) -> int:
     return _scaled(value, 1_000_000, "a quantity (6)")
+
+
+def _written(limit: int) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        tidy = " ".join(value.split())
+        if not tidy or text_fault(tidy, limit):
+            raise ValueError(text_fault(tidy, limit) or "is empty")
+        return tidy
+
+    return read
 
 
 def _named(names: dict[str, Any]) -> BeforeValidator:
@@ -183,8 +198,8 @@ class ItemIn(_Strict):
     price: Roubles
     quantity: Quantity = 1_000_000
     sum: Roubles | None = None
-    vat: Annotated[Vat, _named(_VAT_NAMES)] = Vat.NONE
-    method: Annotated[SettlementMethod, _named(_METHOD_NAMES)] = SettlementMethod.FULL_SETTLEMENT
+    vat: Annotated[Vat, _named(VAT_NAMES)] = Vat.NONE
+    method: Annotated[SettlementMethod, _named(METHOD_NAMES)] = SettlementMethod.FULL_SETTLEMENT
     subject: int = 1
     unit: int = 0
     mark: MarkIn | None = None
@@ -229,12 +244,19 @@ class CorrectionIn(_Strict):
     sign: str = ""
 
 
+class ManualIn(_Strict):
+    """Who has this receipt made by hand, and why. The person is the cashier, too, where none is named."""
+
+    person: Annotated[str, AfterValidator(_written(PERSON_LENGTH))]
+    reason: Annotated[str, AfterValidator(_written(REASON_LENGTH))]
+
+
 class ReceiptIn(_Strict):
     """A receipt as a shop sends it. What it leaves out the shop's defaults fill in; payments left out mean all cashless."""
 
     key: str | None = None
     deadline_s: Annotated[int, Field(ge=1, le=7 * 86_400)] | None = None
-    type: Annotated[SettlementType, _named(_TYPE_NAMES)] = SettlementType.SALE
+    type: Annotated[SettlementType, _named(TYPE_NAMES)] = SettlementType.SALE
     items: Annotated[list[ItemIn], Field(max_length=2000)]
     payments: PaymentsIn | None = None
     taxation: Annotated[Taxation, _named(TAXATION_NAMES)] | None = None
@@ -246,6 +268,7 @@ class ReceiptIn(_Strict):
     electronic: bool = True
     internet: bool = True
     correction: CorrectionIn | None = None
+    manual: ManualIn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +339,7 @@ def read_receipt(body: bytes, defaults: Defaults) -> tuple[Receipt, ReceiptIn]:
             entity=defaults.entity if given.entity is None else given.entity,
             site=defaults.site if given.site is None else given.site,
             buyer=Buyer(buyer.email, buyer.phone, buyer.name, buyer.inn),
-            cashier=given.cashier,
+            cashier=given.cashier or (given.manual.person if given.manual else ""),
             cashier_inn=given.cashier_inn,
             electronic=given.electronic,
             internet=given.internet,

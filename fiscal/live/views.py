@@ -65,11 +65,13 @@ def receipt_json(view: ReceiptView) -> dict[str, Any]:
         "document": document,
         "sent_at": wall_text(view.sent_wall_us) or None,
         "confirmed_at": wall_text(view.confirmed_wall_us) or None,
-        "link": f"/receipts/{_quoted(view.key)}/copy" if view.status == states.CONFIRMED else None,
+        "manual": {"person": view.person, "reason": view.why} if view.person else None,
+        "link": f"/receipts/{quoted(view.key)}/copy" if view.status == states.CONFIRMED else None,
     }
 
 
-def _quoted(key: str) -> str:
+def quoted(key: str) -> str:
+    """A key as part of a path."""
     return quote(key, safe="", errors="surrogatepass")
 
 
@@ -147,7 +149,7 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], empty: str) ->
     return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
 
 
-NAVIGATION = (("/", "Registers"), ("/z-reports", "Z-reports"))
+NAVIGATION = (("/", "Registers"), ("/z-reports", "Z-reports"), ("/manual", "Receipt by hand"))
 
 
 def framed(title: str, body: str) -> str:
@@ -176,7 +178,7 @@ def page(registers: list[dict[str, Any]], receipts: list[dict[str, Any]], counts
     ]
     receipt_rows = [
         (
-            f'<a href="/receipts/{_quoted(one["key"])}">{escape(one["key"])}</a>',
+            f'<a href="/receipts/{quoted(one["key"])}">{escape(one["key"])}</a>',
             escape(one["status"])
             + (f"<br><small>{escape(masked(one['reason']))}</small>" if one["reason"] else ""),
             one["total"],

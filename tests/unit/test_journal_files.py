@@ -160,7 +160,16 @@ def test_fields_of_this_version() -> None:
     """The journals out there have these fields. A change that is no new field at the end, with a default, needs another FORMAT."""
     assert FORMAT == 1
     assert layout() == {
-        "Accepted": ["key", "number", "fingerprint", "receipt", "accepted_wall_us", "deadline_wall_us"],
+        "Accepted": [
+            "key",
+            "number",
+            "fingerprint",
+            "receipt",
+            "accepted_wall_us",
+            "deadline_wall_us",
+            "person",
+            "why",
+        ],
         "Attempted": ["key", "attempt", "register", "last_document", "drive"],
         "Cancelled": ["key", "reason"],
         "Cleared": ["key", "attempt", "reason"],
