@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from binascii import crc_hqx
 from collections.abc import Callable
-from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutated import anything
 from ofd_frames import FRAME_A, FRAME_B
 from ofd_world import SERIAL, START_S, answer_of, drain, make_server, relay, shift
 
@@ -32,8 +32,6 @@ from fiscal.ofd import (
 from fiscal.ofd.relay import CommandBuffer
 from fiscal.ofd.session import HEADER_BYTES, MAX_BODY
 
-BATCH = 250
-
 
 def _samples() -> tuple[list[bytes], list[bytes]]:
     port = DrivePort(shift(2))
@@ -57,40 +55,6 @@ def resealed(container: bytes) -> bytes:
     """With the right length and CRC, so that what lies behind them is reached."""
     total = (len(container) & 0xFFFF).to_bytes(2, "little")
     return total + crc_hqx(container[4:], crc_hqx(total, 0xFFFF)).to_bytes(2, "little") + container[4:]
-
-
-def mutated(random: Random, samples: list[bytes]) -> bytes:
-    """One of the samples with a few bytes changed, cut out or put in, most often near the beginning; now and then mere noise."""
-    if not random.randrange(10):
-        return random.randbytes(random.randrange(200))
-    data = bytearray(random.choice(samples))
-    for _ in range(random.randint(1, 4)):
-        at = random.randrange(min(len(data), random.choice((40, 90, 10_000))) or 1)
-        kind = random.randrange(5)
-        if kind <= 2 and data:
-            data[at] = random.randrange(256)
-        elif kind == 3:
-            del data[at : at + random.randint(1, 8)]
-        else:
-            data[at:at] = random.randbytes(random.randrange(8))
-    return bytes(data)
-
-
-class Batch(list[bytes]):
-    """Many mutated strings that come of one seed: a choice of hypothesis' own for each costs more than a decoder."""
-
-    def __init__(self, seed: int, samples: list[bytes]) -> None:
-        random = Random(seed)
-        super().__init__(mutated(random, samples) for _ in range(BATCH))
-        self.seed = seed
-
-    def __repr__(self) -> str:
-        return f"Batch({self.seed}, ...)"
-
-
-def anything(samples: list[bytes]) -> st.SearchStrategy[list[bytes]]:
-    seeds = st.integers(0, 2**64).map(lambda seed: Batch(seed, samples))
-    return seeds | st.lists(st.binary(max_size=200), min_size=1, max_size=3)
 
 
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=60)

@@ -16,6 +16,10 @@ __all__ = ["BadMessage", "Reader", "Request", "Response", "basic"]
 MAX_HEAD = 16_384
 MAX_BODY = 4_194_304
 """The largest task: a receipt of some thousand lines."""
+MAX_DIGITS = 10
+"""A length with more digits is not read."""
+MAX_SIZE_LINE = 1_024
+"""The line with the length of a piece of a body."""
 
 _REASONS = {
     200: "OK",
@@ -135,21 +139,21 @@ class Reader:
             return b"", at
         if not (length.isascii() and length.isdigit()):
             raise BadMessage(f"{length!r} is no length")
-        size = int(length)
-        if size > MAX_BODY:
-            raise BadMessage(f"{size} bytes are more than {MAX_BODY}", 413)
+        size = int(length[:MAX_DIGITS])
+        if size > MAX_BODY or len(length) > MAX_DIGITS:
+            raise BadMessage(f"{length[:MAX_DIGITS]} bytes and more are more than {MAX_BODY}", 413)
         end = at + size
         return (bytes(self._data[at:end]), end) if len(self._data) >= end else None
 
     def _chunks(self, at: int) -> tuple[bytes, int] | None:
         data, parts, total = self._data, [], 0
         while True:
-            line = data.find(b"\r\n", at)
-            if line < 0:
+            line = data.find(b"\r\n", at, at + MAX_SIZE_LINE)
+            if line < 0 and len(data) - at < MAX_SIZE_LINE:
                 return None
             size_text = bytes(data[at:line]).split(b";", 1)[0].strip()
             try:
-                size = int(size_text, 16) if size_text.isalnum() else -1
+                size = int(size_text, 16) if line >= 0 and size_text.isalnum() else -1
             except ValueError:
                 size = -1
             total += size
@@ -188,6 +192,6 @@ def _request(first: str, headers: dict[str, str], body: bytes, last: bool) -> Re
 def _response(first: str, body: bytes, last: bool) -> Response:
     version, _, rest = first.partition(" ")
     status = rest.partition(" ")[0]
-    if not version.startswith("HTTP/1.") or len(status) != 3 or not status.isdigit():
+    if not version.startswith("HTTP/1.") or len(status) != 3 or not (status.isascii() and status.isdigit()):
         raise BadMessage("the first line is no answer")
     return Response(int(status), body, last)
