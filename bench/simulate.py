@@ -18,7 +18,7 @@ from bench.progress import Progress
 from bench.scenario import Scenario, taxation_mask
 from bench.scenario_farm import Register
 from bench.scenario_model import US_PER_DAY, day_time_us
-from bench.seats import WireSeat, registered_drive, wire_service_us
+from bench.seats import WireSeat, printed_service, registered_drive, wire_service_us
 from bench.shop import Request
 from bench.special_goods import Piece, against_service, pieces, service_for
 from bench.streams import stream
@@ -74,14 +74,16 @@ def places(scenario: Scenario) -> list[Place]:
             device = replace(device, z_report_us=round(scenario.shifts.z_report_min * 60_000_000))
         taxation = taxation_mask(register.taxation or entity.taxation)
         line = register.line
-        base_us, line_us = wire_service_us(
-            device,
-            register.print == "electronic",
+        electronic = register.print == "electronic"
+        wire = (
             ffd,
             line.baud_bps if line.kind == "serial" else 0,
             round(line.latency_ms * 1000),
             register.protocol or "",
         )
+        base_us, line_us = wire_service_us(device, electronic, *wire)
+        if register.service is None and not electronic:
+            register = register.model_copy(update={"service": printed_service(device, *wire)})
         facts = RegisterFacts(
             name=register.name,
             entity=entity.inn,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -43,8 +44,22 @@ ServiceTime = Callable[[float, int], int]
 """(uniform draw of the receipt, its lines) -> microseconds."""
 
 
-def service_time(service: Service | None, base_us: int, line_us: int) -> ServiceTime:
+@dataclass(frozen=True, slots=True)
+class ByLines:
+    """Service times measured for every number of lines from 0 up, and what each further line takes; microseconds."""
+
+    us: tuple[int, ...]
+    further_us: int
+
+    def of(self, lines: int) -> int:
+        last = len(self.us) - 1
+        return self.us[min(lines, last)] + self.further_us * max(lines - last, 0)
+
+
+def service_time(service: Service | ByLines | None, base_us: int, line_us: int) -> ServiceTime:
     """The function behind a scenario's ``service``; without one, what the wire takes."""
+    if isinstance(service, ByLines):
+        return lambda u, lines: service.of(lines)
     if isinstance(service, DeterministicService):
         fixed = round(service.mean_s * 1e6)
         return lambda u, lines: fixed
@@ -63,7 +78,7 @@ def service_time(service: Service | None, base_us: int, line_us: int) -> Service
 
 
 def service_times(
-    service: Service | None,
+    service: Service | ByLines | None,
     base_us: int,
     line_us: int,
     draws: npt.NDArray[np.float64],
@@ -74,6 +89,10 @@ def service_times(
         return np.full(len(lines), round(service.mean_s * 1e6), np.int64)
     if service is None:
         return base_us + line_us * lines
+    if isinstance(service, ByLines):
+        last = len(service.us) - 1
+        measured = np.array(service.us, np.int64)[np.minimum(lines, last)]
+        return np.asarray(measured + service.further_us * np.maximum(lines - last, 0), np.int64)
     take = service_time(service, base_us, line_us)  # logarithms of arrays may differ in the last bit
     return np.array([take(u, 0) for u in draws.tolist()], np.int64)
 

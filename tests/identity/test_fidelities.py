@@ -9,8 +9,9 @@ How close they are, and where they part:
   Equal registers on equal lines do that now and then, so here no two lines are equally slow.
 * With probes, a receipt that comes while its register is being asked waits for the answer: at most one in fifty here, by at most 0.1 s.
 * With service times as ``timed`` has them by itself (a base and so much a line, measured with a sample receipt), a receipt differs by
-  what its names and sums take in bytes: less than 25 ms here. The receipt that opens the shift takes 1.6 s more on the wire;
-  ``timed`` opens shifts in no time.
+  what its names and sums take in bytes: less than 25 ms here. On paper, where commands and printing run side by side, the times are
+  measured by the number of lines; a queue is done in the same time to a twentieth. The receipt that opens the shift takes 1.6 s more on the
+  wire; ``timed`` opens shifts in no time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 import pytest
 from small_shop import small
 
+import bench
 import bench.simulate
 from bench.log import REGISTER, STATUS, Z_REPORT
 from bench.scenario import Scenario
@@ -218,3 +220,22 @@ def test_what_timed_takes_for_a_receipt_is_what_the_wire_takes_but_for_its_bytes
     assert {key: way.register for key, way in timed.items()} == {
         key: way.register for key, way in wire.items()
     }
+
+
+@pytest.mark.parametrize("device", ["shtrih-m-01f", "shtrih-fr-01f", "atol-30f"])
+@pytest.mark.parametrize("lines", [1, 5, 12, 21, 40, 90])
+def test_a_queue_on_paper_is_done_when_the_paper_is(device: str, lines: int) -> None:
+    """Commands and paper run side by side: a short receipt takes what its commands take, a long one what its paper takes."""
+    burst = {"at": "10:01:00", "orders": 25, "lines": {"kind": "fixed", "count": lines}}
+    scenario = small(
+        arrivals={"kind": "poisson", "rate_per_min": 0, "bursts": [burst]},
+        farm={"registers": [{"name": "paper", "device": device, "print": "paper"}]},
+        shifts={"close_at": "23:00"},
+    )
+    wire, timed = (
+        bench.run(scenario, fidelity=fidelity).receipts["recorded"].sort_values()
+        for fidelity in ("wire", "timed")
+    )
+    took_s = [(run.iloc[-1] - run.iloc[0]).total_seconds() for run in (wire, timed)]
+    assert len(wire) == len(timed) == 25
+    assert took_s[1] == pytest.approx(took_s[0], rel=0.05)

@@ -22,7 +22,7 @@ from bench.scenario_farm import (
     LognormalService,
 )
 from bench.simulate import Simulation
-from bench.timed import TimedSeat, service_time
+from bench.timed import ByLines, TimedSeat, service_time, service_times
 from fiscal.engine import events
 from fiscal.engine.outcomes import (
     Attempt,
@@ -87,6 +87,14 @@ def test_an_empirical_service_takes_each_value_as_often() -> None:
 def test_without_a_distribution_a_receipt_takes_a_base_and_so_much_a_line() -> None:
     function = service_time(None, 600_000, 25_000)
     assert [function(0.3, lines) for lines in (1, 2, 100)] == [625_000, 650_000, 3_100_000]
+
+
+def test_measured_times_go_by_lines_and_are_the_same_for_many_receipts_at_once() -> None:
+    service = ByLines((500, 1_000, 1_500, 3_000), 700)
+    lines = np.array([1, 2, 3, 4, 10])
+    assert service_times(service, 0, 0, DRAWS[:5], lines).tolist() == [1_000, 1_500, 3_000, 3_700, 7_900]
+    one = service_time(service, 0, 0)
+    assert [one(0.3, int(count)) for count in lines] == [1_000, 1_500, 3_000, 3_700, 7_900]
 
 
 # --- the seat --------------------------------------------------------------------------------------------------------
