@@ -47,7 +47,8 @@ def work(task: Task) -> Answer:
     """Do a task, anywhere."""
     one = _day(task.scenario, task.folder, task.first, task.replication)
     found = [
-        lateness(configured(task.scenario, task.folder, changes), [one]) for changes in task.configurations
+        lateness(_configuration(task.scenario, task.folder, changes), [one])
+        for changes in task.configurations
     ]
     return Answer(
         len(one.traffic),
@@ -207,6 +208,11 @@ def _is_accident(fault: Any) -> bool:
     return isinstance(fault, dict) and fault.get("kind") != "planned_outage"
 
 
+@lru_cache(maxsize=4 * FARMS)  # the next task is often the same farms on another day
+def _configuration(data: str, folder: str, changes: tuple[str, ...]) -> Scenario:
+    return configured(data, folder, changes)
+
+
 @lru_cache(maxsize=2)  # tasks of one day follow each other
 def _day(data: str, folder: str, changes: tuple[str, ...], replication: int) -> Day:
     return day(configured(data, folder, changes), replication)
@@ -248,6 +254,7 @@ def _json(data: Any) -> str:
 def _assumptions(scenario: Scenario, replications: int) -> tuple[str, ...]:
     texts = [
         f"{replications} independent days; configurations that do not differ in who comes share them",
+        "each day begins with no shift open and nothing waiting; a register that has recorded nothing has no shift to close",
         "each interval is for its own configuration: the best of many looks a little better than it is; try it on other days (--seed)",
         "a register takes its service time for a receipt and its Z-report time for a closing; fidelity timed, not wire",
     ]
