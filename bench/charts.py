@@ -11,6 +11,7 @@ from bench.charts_queue import plot_queue
 from bench.charts_style import Chart
 from bench.charts_timeline import plot_timeline, worst_hour
 from bench.charts_waits import plot_causes, plot_waits, plot_waits_by_register
+from bench.charts_z import plot_z_reports
 
 __all__ = [
     "Chart",
@@ -23,5 +24,6 @@ __all__ = [
     "plot_truth",
     "plot_waits",
     "plot_waits_by_register",
+    "plot_z_reports",
     "worst_hour",
 ]

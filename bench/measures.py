@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from bench import log as events
+from bench import z_reports
 from bench.facts import FactRow
 from bench.faults import Fault
 from bench.log import EventLog
@@ -40,6 +41,7 @@ from bench.measures_spans import Spans, engine_deaths, spans
 from bench.scenario import Scenario
 from bench.scenario_model import US_PER_S
 from fiscal.receipt import SettlementType
+from fiscal.watch.z_reports import ZReport
 
 TEXT: Any = "str" if int(pd.__version__.partition(".")[0]) >= 3 else object
 """Text columns: before pandas 3 "str" would turn a missing register into the word None."""
@@ -76,6 +78,7 @@ class Run:
     operator: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By receipt key: when its document was first sent to the operator and when he confirmed it, -1 for not; `wire` only."""
     facts: Sequence[FactRow] = ()
+    z_reports: Sequence[ZReport] = ()
 
     @property
     def end_us(self) -> int:
@@ -121,6 +124,7 @@ class Measured:
     timeline: pd.DataFrame
     causes: pd.DataFrame
     facts: pd.DataFrame
+    z_reports: pd.DataFrame
     summary: dict[str, Any]
     begin: pd.Timestamp
     end: pd.Timestamp
@@ -139,6 +143,7 @@ def measure(run: Run) -> Measured:
       document, attempts; wait_s, in_doubt_s, late, why_late, status. One row a receipt, in the order of payment. ``sent`` and ``confirmed``
       are what drive and operator know; the engine hears of it later (``known_confirmed``).
     * ``facts``: time, register, fact, ok, detail: every change of what a watcher knew of a register.
+    * ``z_reports``: the closed shifts with what they came to and whether they add up (`bench.z_reports.table`); `wire` only.
     * ``registers``: register, receipts, utilization, busy_s, asking_s, closing_s, down_s, z_reports, late.
     * ``queue``: time, register, waiting: a step function for every register and for the farm (register "total").
     * ``faults``: kind, target, begin, end.
@@ -163,6 +168,7 @@ def measure(run: Run) -> Measured:
         timeline=_timeline(run, what),
         causes=cause_table(receipts),
         facts=_facts(run),
+        z_reports=z_reports.table(run.z_reports),
         summary=_summary(run, outcome, refused, late, receipts, registers, queue),
         begin=moments(run, np.array([0]))[0],
         end=moments(run, np.array([run.end_us]))[0],

@@ -115,7 +115,10 @@ def check(expect: Expect, summary: Mapping[str, Any], audit: Mapping[str, Any]) 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Result(Measured):
-    """Everything a run can answer. ``receipts``, ``registers``, ``queue``, ``faults``, ``timeline``, ``causes`` are data frames."""
+    """Everything a run can answer.
+
+    ``receipts``, ``registers``, ``queue``, ``faults``, ``timeline``, ``causes``, ``facts`` and ``z_reports`` are data frames.
+    """
 
     scenario: Scenario
     fidelity: str
@@ -177,6 +180,10 @@ class Result(Measured):
         """Receipts printed, sent to the operator, confirmed by him."""
         return charts.plot_truth(self)
 
+    def plot_z_reports(self) -> charts.Chart:
+        """Day totals by form of payment with returns, and running totals, out of the Z-reports."""
+        return charts.plot_z_reports(self)
+
     def report(self) -> str:
         """The summary as text, for 80 columns."""
         return report.text(self)
@@ -190,6 +197,7 @@ class Result(Measured):
             "timeline": self.plot_timeline(),
             "timeline_worst_hour": self.plot_timeline(zoom=True),
             "causes": self.plot_causes(),
+            **({"z_reports": self.plot_z_reports()} if self.z_reports["day"].nunique() > 1 else {}),
             **({"facts": self.plot_facts(), "truth": self.plot_truth()} if len(self.facts) else {}),
         }
 

@@ -32,6 +32,7 @@ from fiscal.emulators.operator_profile import OperatorProfile, Outage
 from fiscal.emulators.operator_queue import OperatorQueues, Windows
 from fiscal.engine.config import EngineConfig, RegisterFacts
 from fiscal.receipt import fingerprint, mark
+from fiscal.watch.z_reports import Book
 
 FIDELITIES = ("wire", "timed")
 FFD = {"1.05": 2, "1.2": 4}
@@ -298,6 +299,7 @@ class Simulation:
             asked=self.asked,
             operator=self._operator_moments(),
             facts=self.world.facts.rows,
+            z_reports=Book(self.world.journal.records()).rows() if self.fidelity == "wire" else (),
         )
 
     def _operator_moments(self) -> dict[str, tuple[int, int]]:

@@ -32,7 +32,7 @@ class ZSettings(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Which reports, and in which form. Dates are days of first receipts, both included; empty for no limit."""
+    """Which reports, and in which form. ``begin`` and ``end`` are days, both included; empty for no limit."""
 
     register: str
     begin: str

@@ -85,7 +85,7 @@ def rows(checked: Iterable[Checked], template: str = "") -> list[Row]:
 
 
 class Day(NamedTuple):
-    """What the reports of one day come to. A shift belongs to the day of its first receipt: its report may be made after midnight."""
+    """What the reports of one day (`date`) come to."""
 
     date: str
     reports: int
@@ -113,8 +113,13 @@ def days(reports: Iterable[ZReport]) -> list[Day]:
 
 
 def date(report: ZReport) -> str:
-    """The day a shift belongs to, such as ``2026-01-31``."""
-    return moment(report.first_s * 1_000_000 or report.created_wall_us)[:10]
+    """The day a shift belongs to, such as ``2026-01-31``: the middle between its first receipt and its report.
+
+    A shift may begin on the evening before, in a shop that never closes, and its report may be made after midnight.
+    """
+    ends_us = report.time_s * 1_000_000 or report.created_wall_us
+    begins_us = report.first_s * 1_000_000 or ends_us
+    return moment((begins_us + ends_us) // 2)[:10]
 
 
 def day_dict(day: Day) -> dict[str, Any]:

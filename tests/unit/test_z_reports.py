@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from small_shop import problems, run, small
 
+from bench.charts import plot_z_reports
+from bench.result import Result
+from bench.z_reports import RETURNS, SALES, by_day
 from fiscal.emulators.drive_documents import RECEIPT_FORMS, fields_of, read_sums
 from fiscal.engine import records
 from fiscal.engine.outcomes import Turnover
@@ -264,3 +267,50 @@ def test_templates_of_links(template: str, fault: str) -> None:
 def test_a_cell_is_no_formula(history: tuple[records.Record, ...]) -> None:
     row = replace(Book(history).rows()[0], registration="=1+1")
     assert "'=1+1" in z_tables.as_csv(z_tables.rows(z_checks.check([row])))
+
+
+# --- in the bench ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    return Result.of(days(MAKES[0]).found)
+
+
+def test_a_run_has_its_z_reports_as_a_table(result: Result, history: tuple[records.Record, ...]) -> None:
+    table = result.z_reports
+    rows = Book(history).rows()
+    assert list(table["register"]) == [row.register for row in rows]
+    assert list(table["running_sale_kop"]) == [(row.running_kop or (None,))[0] for row in rows]
+    assert list(table["net_kop"]) == [z_tables.net_kop(row) for row in rows]
+    assert (table["registered"] > table["created"]).all()
+    assert list(table["checked"]) == ["partly", "partly", "agrees", "agrees"]
+    receipts = result.receipts
+    for row in table.itertuples():
+        mine = receipts[
+            (receipts["register"] == row.register)
+            & receipts["document"].between(row.first_document, row.document)
+        ]
+        types = mine.groupby("type")["total_kop"].sum()
+        assert sum(getattr(row, name) for name in SALES) == types["sale"]
+        assert sum(getattr(row, name) for name in RETURNS) == types["sale_return"]
+        assert len(mine) == row.receipts
+    by = by_day(table)
+    assert list(by["reports"]) == [2, 2]
+    assert by["net_kop"].sum() == table["net_kop"].sum()
+
+
+def test_the_chart_shows_every_day_and_crosses_out_what_differs(result: Result) -> None:
+    bars, lines = result.plot_z_reports().axes
+    drawn = sum(patch.get_height() for patch in bars.patches)
+    shown = result.z_reports["net_kop"].sum() / 100_000
+    assert abs(drawn - shown) < 1e-6
+    assert [line.get_label() for line in lines.get_lines()] == ["front-1", "front-2"]
+    wrong = result.z_reports.copy()
+    wrong.loc[2, "checked"] = "differs"
+    _, lines = plot_z_reports(replace(result, z_reports=wrong)).axes
+    cross = lines.get_lines()[-1]
+    assert (cross.get_label(), len(cross.get_xdata())) == ("does not add up", 1)
+    assert "z_reports" in result.figures()
+    _, empty = plot_z_reports(replace(result, z_reports=wrong.iloc[:0])).axes
+    assert "No shift was closed" in empty.texts[0].get_text()
