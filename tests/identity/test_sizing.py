@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from local_cluster import dask_cluster
 
 import bench
 from bench import cli
-from bench.executors import open_executor
 from bench.growth import Growth
 from bench.planner import day, lateness, unavoidably_late
 from bench.sizing import size
@@ -99,12 +99,27 @@ def test_no_farm_is_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert [(farm["registers"], farm["enough"]) for farm in found["farms"]] == [(1, False), (2, False)]
 
 
-def test_the_answer_does_not_know_where_it_was_found() -> None:
-    """The same to the bit here and in two worker processes."""
-    scenario = calm("two_entities")
-    here = size(scenario, 0.001, replications=9).as_json()
-    with open_executor(2) as executor:
-        assert size(scenario, 0.001, replications=9, executor=executor).as_json() == here
+def test_the_answer_does_not_know_where_it_was_found(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same bytes here, in two worker processes, and on a Dask cluster of two."""
+    ask = [
+        "size",
+        str(SCENARIOS / "black_friday.toml"),
+        "--late-share",
+        "0.001",
+        "--replications",
+        "9",
+        "--json",
+    ]
+
+    def answer(*where: str) -> str:
+        assert cli.main([*ask, *where]) == 0
+        return capsys.readouterr().out
+
+    here = answer()
+    assert json.loads(here)["registers"] >= 1
+    assert answer("--workers", "2") == here
+    with dask_cluster(2) as address:
+        assert answer("--dask", address) == here
 
 
 def test_a_farm_that_grows_can_be_worse_and_the_fewest_are_still_found() -> None:
