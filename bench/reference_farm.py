@@ -9,6 +9,8 @@ in the number of late orders. That number is what all programs must agree upon.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -29,10 +31,11 @@ Z_REPORT_US = 720 * US
 FIRST_CLOSING_S = 1_800  # not at a full hour: then the order within one microsecond would decide, and not every program has one
 STAGGER_S = 10_800
 ENTITY = "7707083893"
+Z_REPORTS_US = (Z_REPORT_US,) * REGISTERS
 
 
-def config() -> EngineConfig:
-    """The farm as the engine knows it."""
+def config(z_us: Sequence[int] = Z_REPORTS_US) -> EngineConfig:
+    """The farm as the engine knows it; ``z_us`` is how long each register takes for its Z-report."""
     return EngineConfig(
         tuple(
             RegisterFacts(
@@ -40,7 +43,7 @@ def config() -> EngineConfig:
                 ENTITY,
                 service_base_us=round((LEAST_SERVICE_S + MEAN_FURTHER_S) * US),
                 service_line_us=0,
-                z_report_us=Z_REPORT_US,
+                z_report_us=z_us[n],
             )
             for n in range(REGISTERS)
         ),
@@ -53,9 +56,11 @@ def config() -> EngineConfig:
     )
 
 
-def farm(policy: str = "shortest_queue", commit_us: int = 0) -> kernel.Farm:
+def farm(
+    policy: str = "shortest_queue", commit_us: int = 0, z_us: Sequence[int] = Z_REPORTS_US
+) -> kernel.Farm:
     """The farm as numbers."""
-    return kernel.farm_of(config(), [(ENTITY, 1, "")], commit_us=commit_us).with_policy(policy)
+    return kernel.farm_of(config(z_us), [(ENTITY, 1, "")], commit_us=commit_us).with_policy(policy)
 
 
 def day(replication: int = 0, days: int = 1) -> tuple[kernel.Traffic, npt.NDArray[np.int64]]:

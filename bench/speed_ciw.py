@@ -16,7 +16,7 @@ day is taken in which the order within one microsecond decides.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Any
 
@@ -74,7 +74,7 @@ def _load(node: Any) -> int:
     return len(node.individuals[1])  # with the one in service
 
 
-def ciw(day: Day) -> Ran:
+def ciw(day: Day, z_us: Sequence[int] = reference_farm.Z_REPORTS_US) -> Ran:
     """Let Ciw live through a day; what building the network takes is not counted."""
     traffic, service = day
     registers = range(reference_farm.REGISTERS)
@@ -87,7 +87,7 @@ def ciw(day: Day) -> Ran:
             _ORDER: [_Given(traffic.at_us.tolist()), *[None for _ in registers][1:]],
         },
         service_distributions={
-            _Z_REPORT: [library.dists.Deterministic(reference_farm.Z_REPORT_US) for _ in registers],
+            _Z_REPORT: [library.dists.Deterministic(z_us[s]) for s in registers],
             _ORDER: [_OfTheOrder(service.tolist()) for _ in registers],
         },
         priority_classes={_Z_REPORT: 0, _ORDER: 1},

@@ -31,7 +31,7 @@ Ran = tuple[float, list[Ints]]
 _START_S = 1_795_737_600  # a Friday's midnight
 
 
-def bare_simpy(day: Day) -> Ran:
+def bare_simpy(day: Day, z_us: Sequence[int] = reference_farm.Z_REPORTS_US) -> Ran:
     """As one writes it in SimPy: a process for each order, a resource with priorities for each register, a process that closes it."""
     traffic, service = day
     moments, takes = traffic.at_us.tolist(), service.tolist()
@@ -62,7 +62,7 @@ def bare_simpy(day: Day) -> Ran:
         with resources[s].request(priority=0) as request:
             yield request
             is_open[s] = False
-            yield env.timeout(reference_farm.Z_REPORT_US)
+            yield env.timeout(z_us[s])
             is_open[s] = True
 
     env.process(orders())
@@ -73,7 +73,7 @@ def bare_simpy(day: Day) -> Ran:
     return time.process_time() - began, [np.array(done)]
 
 
-def timed(day: Day) -> Ran:
+def timed(day: Day, z_us: Sequence[int] = reference_farm.Z_REPORTS_US) -> Ran:
     """The real engine over registers that are service times (fidelity ``timed``)."""
     traffic, service = day
     takes = service.tolist()
@@ -93,7 +93,7 @@ def timed(day: Day) -> Ran:
         for n, at_us in enumerate(traffic.at_us.tolist())
     ]
     env = simpy.Environment()
-    config = reference_farm.config()
+    config = reference_farm.config(z_us)
     draws = {request.key: float(n) for n, request in enumerate(requests)}
     seats = [
         TimedSeat(env, fact.name, lambda u, lines: takes[int(u)], draws, fact.z_report_us, _START_S)
@@ -116,11 +116,13 @@ def timed(day: Day) -> Ran:
     ]
 
 
-def compiled(program: str, commit_us: int = 0) -> Callable[[Sequence[Day]], Ran]:
+def compiled(
+    program: str, commit_us: int = 0, z_us: Sequence[int] = reference_farm.Z_REPORTS_US
+) -> Callable[[Sequence[Day]], Ran]:
     """A program of `bench.kernel` on days one by one."""
 
     def run(days: Sequence[Day]) -> Ran:
-        farm = reference_farm.farm(commit_us=commit_us)
+        farm = reference_farm.farm(commit_us=commit_us, z_us=z_us)
         began = time.process_time()
         found = [kernel.simulate(farm, traffic, service, program=program) for traffic, service in days]
         return time.process_time() - began, [fates.done_us for fates in found]

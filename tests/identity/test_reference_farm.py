@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from bench import reference_farm, speed, speed_ciw, speed_farm
+from bench import reference_farm, speed, speed_ciw, speed_farm, speed_wire
 
 
 def test_every_program_finds_the_same_moments() -> None:
@@ -51,3 +51,24 @@ def test_where_ciw_is_not_installed_its_row_is_left_out_and_that_is_said(
     row = speed.Speed(speed.BASE, 10, 1.0, 1.0, 7)
     assert "pip install" in speed.table([row])
     assert "pip install" not in speed.table([row, speed.Speed(speed.CIW, 10, 3.0, 3.0, 7)])
+
+
+def test_wire_names_the_same_moments_once_its_times_are_given() -> None:
+    """Every receipt and Z-report takes what it took on the wire: the same microsecond for each order in all programs."""
+    day = speed_wire.wire_day()
+    numbers, z_us = (day.traffic, day.service_us), day.z_us
+    late = reference_farm.late(day.traffic, day.done_us)
+    assert len(day.traffic) > 25_000 and late > len(day.traffic) // 50
+    found = {
+        "bare SimPy": speed_farm.bare_simpy(numbers, z_us)[1][0],
+        "Ciw": speed_ciw.ciw(numbers, z_us)[1][0],
+        "timed": speed_farm.timed(numbers, z_us)[1][0],
+        "the engine's twin": speed_farm.compiled("engine", z_us=z_us)([numbers])[1][0],
+        "the recursion": speed_farm.compiled("recursion", z_us=z_us)([numbers])[1][0],
+    }
+    for name, done_us in found.items():
+        differing = np.nonzero(done_us != day.done_us)[0]
+        assert not len(differing), f"{name}: {len(differing)} orders differ from wire, first {differing[0]}"
+    print(
+        f"{len(day.traffic)} orders, {late} late, the same microsecond for each in wire, {', '.join(found)}"
+    )
