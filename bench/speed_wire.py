@@ -1,8 +1,8 @@
 """The reference farm in ``wire``: its orders through the protocol's bytes, and what every receipt and Z-report took there.
 
-The other programs read service times; in ``wire`` a receipt takes what its commands take. So the farm's day is lived through in ``wire`` first,
-on slow lines that make a receipt take about what it takes in `bench.reference_farm`, and the times that come out are given to all the others.
-Then all must name the same microsecond for every order, and the same number of late ones.
+The other programs read service times; in ``wire`` a receipt takes what its commands take. So the farm's day is lived through in ``wire``
+first, on slow lines that make a receipt take about what it takes in `bench.reference_farm`, and the times that come out are given to
+all the others. Then all must name the same microsecond for every order, and the same number of late ones.
 """
 
 from __future__ import annotations

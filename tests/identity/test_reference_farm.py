@@ -34,12 +34,13 @@ def test_every_program_finds_the_same_moments() -> None:
 
 
 def test_a_program_that_does_something_else_is_found_out() -> None:
-    same = [
-        speed.Speed(name, 10, 1.0, 1.0, late) for name, late in ((speed.BASE, 7), ("a", 7), ("wire", None))
-    ]
+    def row(name: str, late: int | None, same_as: str = speed.BASE) -> speed.Speed:
+        return speed.Speed(name, 10, 1.0, 1.0, late, same_as)
+
+    same = [row(speed.BASE, 7), row("a", 7), row("wire", None, ""), row(speed.WIRE, 9, speed.WIRE)]
     assert speed.disagreement(same) == ""
-    other = [*same, speed.Speed("b", 10, 1.0, 1.0, 8)]
-    assert speed.disagreement(other) == "late orders differ from bare SimPy's 7: b: 8"
+    assert "b: 8 and not 7" in speed.disagreement([*same, row("b", 8)])
+    assert "c: 7 and not 9" in speed.disagreement([*same, row("c", 7, speed.WIRE)])
 
 
 def test_where_ciw_is_not_installed_its_row_is_left_out_and_that_is_said(
