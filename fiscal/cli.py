@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fiscal import cli_code, cli_emulate, cli_ofd, cli_receipt, cli_reports
+from fiscal import cli_code, cli_emulate, cli_ofd, cli_receipt, cli_reports, cli_service
 from fiscal.cli_parts import Failure, command
 
 DESCRIPTION = """\
@@ -78,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
         "  GET  /registers                     cable, drive, operator, shift, queue of each\n"
         "  POST /registers/NAME/close-shift    the Z-report, now\n"
         "  POST /registers/NAME/x-report       what the running shift has come to\n"
+        "  POST /registers/NAME/replace-drive  close its drive and register the next; pause, resume, look, new-drive beside it\n"
+        "  GET  /self-test                     what is wrong, and what to do\n"
         "  GET  /z-reports                     closed shifts and whether they add up; ?format=csv or page\n"
         "  GET  /health\n"
         "  GET  /manual                        a page for a receipt by hand\n"
@@ -102,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_code.add(commands)
     cli_receipt.add(commands)
     cli_reports.add(commands)
+    cli_service.add(commands)
 
     ports = command(commands, "ports", "list serial ports", "List the serial ports of this computer.", "")
     ports.set_defaults(run=_ports)

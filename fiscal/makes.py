@@ -14,7 +14,7 @@ from fiscal.devices import Device
 from fiscal.emulators import Emulator
 from fiscal.emulators.atol import AtolRegister
 from fiscal.emulators.atol_web_register import WebRegister
-from fiscal.emulators.drive import Drive
+from fiscal.emulators.drive import Drive, Registration
 from fiscal.emulators.marking_service import MarkingService
 from fiscal.emulators.money_memory import MoneyMemory
 from fiscal.emulators.operator_port import DrivePort
@@ -65,6 +65,8 @@ class EmulatedRegister(Emulator, Protocol):
     def paper_in(self, now_us: int) -> None: ...
 
     def put_in(self, drive: Drive) -> None: ...
+
+    def remember(self, registration: Registration) -> None: ...
 
     def send_notices(self, now_s: int) -> None: ...
 

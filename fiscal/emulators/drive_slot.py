@@ -105,6 +105,10 @@ class DriveSlot:
         self.foreign = mine is not None and its is not None and (mine.inn, mine.rnm) != (its.inn, its.rnm)
         self.drive_changed()
 
+    def remember(self, registration: Registration) -> None:
+        """What the register is registered as, for when the drive in it does not say so."""
+        self._remembered = registration
+
     def exchange_broken(self) -> None:
         """The power failed: an answer that was awaited will not be taken any more."""
         if self._port is not None and self.relayed:

@@ -40,6 +40,7 @@ class Engine(Printing):
             events.ShiftCloseAsked: self._shift_close_asked,
             events.PauseAsked: self._pause_asked,
             events.ResumeAsked: self._resume_asked,
+            events.LookAsked: self._look_asked,
             events.TotalsAsked: self._totals_asked,
             events.DriveReplacementAsked: self._replacement_asked,
             events.Exchanged: self._exchanged,

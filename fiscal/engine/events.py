@@ -175,6 +175,13 @@ class ResumeAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAsked:
+    """Somebody has done something at the register: ask it how it is, as soon as it is free."""
+
+    register: int
+
+
+@dataclass(frozen=True, slots=True)
 class TotalsAsked:
     """A person wants an X-report; the answer is `Reported` with the same number."""
 
@@ -232,6 +239,7 @@ Event = (
     | ShiftCloseAsked
     | PauseAsked
     | ResumeAsked
+    | LookAsked
     | TotalsAsked
     | DriveReplacementAsked
     | Exchanged

@@ -32,6 +32,11 @@ _IN_CONVERSATION = frozenset(
 class Service(Care):
     """What the engine does with registers that are wanted for something else."""
 
+    def _look_asked(self, event: events.LookAsked, now_us: int) -> None:
+        station = self._stations[event.register]
+        station.probe_asked = True
+        self._next(station, now_us)
+
     # --- planned outages ---------------------------------------------------------------------------------------------
 
     def _pause_asked(self, event: events.PauseAsked, now_us: int) -> None:

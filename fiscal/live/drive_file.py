@@ -29,6 +29,9 @@ class DriveFile:
 
     def __init__(self, path: Path, wait_s: float = 2.0) -> None:
         self.path = path
+        fresh = _fresh(path)
+        if not path.exists() and fresh.exists():
+            fresh.rename(path)  # the process died while drives were changed
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(
@@ -166,6 +169,27 @@ class DriveFile:
         self._counted = counted
         self._money.unkept = False
 
+    def succeed(self, drive: Drive) -> DriveFile:
+        """The memory of the drive that was put in after this one, in the place of this one, with the register's counters. What this drive
+        remembers is kept beside it, under its number. A process that dies in between finds the one drive or the other, whole."""
+        money, old, fresh = self._money, self._drive, _fresh(self.path)
+        assert old is not None
+        fresh.unlink(missing_ok=True)
+        made = DriveFile(fresh)
+        made.keep(drive)
+        if money is not None:
+            made.keep_money(money)
+        made.close()
+        self._money = None  # they are the new drive's by now
+        self.close()
+        self.path.rename(self.path.with_name(f"{self.path.stem}-{old.serial}{self.path.suffix}"))
+        fresh.rename(self.path)
+        follower = DriveFile(self.path)
+        follower.keep(drive)
+        if money is not None:
+            follower.keep_money(money)
+        return follower
+
     def close(self) -> None:
         if self._money is not None:
             self._save_money()
@@ -174,3 +198,8 @@ class DriveFile:
             self._drive.marks.on_notice = self._drive.marks.on_ticket = None
             self.save()
         self._connection.close()
+
+
+def _fresh(path: Path) -> Path:
+    """Where the memory of a new drive is made before it takes its place."""
+    return path.with_name(f"{path.name}.new")

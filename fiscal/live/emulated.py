@@ -15,7 +15,9 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
@@ -142,7 +144,8 @@ class EmulatedRegister:
     """Runs an emulator behind an endpoint, in a thread of its own. The emulator's clock starts at 0 with this object.
 
     ``settle`` is called about once a second with the emulator's clock: what a register does beside answering, such as sending its
-    documents to the operator. ``keep`` is called when the register has done something, before its answer leaves.
+    documents to the operator. ``keep`` is called when the register has done something, before its answer leaves. ``new_drive``: how
+    its drive is changed.
     """
 
     def __init__(
@@ -154,6 +157,7 @@ class EmulatedRegister:
         settle: Callable[[int], None] | None = None,
         trace: Trace | None = None,
         keep: Callable[[], None] | None = None,
+        new_drive: Callable[[int], str] | None = None,
     ) -> None:
         self.emulator = emulator
         self.endpoint = endpoint
@@ -163,8 +167,10 @@ class EmulatedRegister:
         self._settle = settle
         self._trace = trace
         self._keep = keep
+        self._new_drive = new_drive
         self._start = time.monotonic()
         self._outgoing: list[tuple[int, int, bytes]] = []
+        self._hands: deque[tuple[Callable[[int], str], Future[str]]] = deque()
         self._count = 0
         self._wake_read, self._wake_write = os.pipe()
         self._going = True
@@ -199,6 +205,28 @@ class EmulatedRegister:
         with contextlib.suppress(OSError):
             os.write(self._wake_write, b"n")
 
+    def by_hand(self, action: Callable[[int], str]) -> Future[str]:
+        """Let somebody do something at the register as soon as no command is in work: ``action`` gets the emulator's clock. From any
+        thread; the future has what it returned or raised."""
+        future: Future[str] = Future()
+        self._hands.append((action, future))
+        self.nudge()
+        return future
+
+    def new_drive(self) -> Future[str]:
+        """Put a new drive in; the future has its number."""
+        if self._new_drive is None:
+            raise TypeError("nobody said how to put a drive in")
+        return self.by_hand(self._new_drive)
+
+    def _lend_hands(self, now_us: int) -> None:
+        while self._hands and self.emulator.next_wakeup() is None and not self._outgoing:
+            action, future = self._hands.popleft()
+            try:
+                future.set_result(action(now_us))
+            except Exception as error:  # whoever asked is told
+                future.set_exception(error)
+
     def now_us(self) -> int:
         """The emulator's clock."""
         return int((time.monotonic() - self._start) * 1e6)
@@ -229,6 +257,7 @@ class EmulatedRegister:
             while wake_us is not None and wake_us <= now_us:
                 self._put(emulator.wake(now_us))
                 wake_us = emulator.next_wakeup()
+            self._lend_hands(now_us)
             if outgoing and outgoing[0][0] <= now_us:
                 # what leaves at the same moment leaves in one piece
                 parts = []

@@ -13,9 +13,10 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -28,6 +29,7 @@ from fiscal.engine.events import (
     CancelAsked,
     DriveReplacementAsked,
     Event,
+    LookAsked,
     PauseAsked,
     Reply,
     ResumeAsked,
@@ -61,19 +63,31 @@ ORDERS: dict[str, Callable[[int], Event]] = {
     "close-shift": ShiftCloseAsked,
     "pause": lambda register: PauseAsked(register, "paused by hand"),
     "resume": ResumeAsked,
+    "look": LookAsked,
     "replace-drive": DriveReplacementAsked,
 }
 """What a person may want of a register."""
+
+Hands = Callable[[], "Future[str]"]
+"""Puts a new drive in; the future has its number."""
 
 
 class Gateway:
     """What the routes do. One for each runtime."""
 
-    def __init__(self, runtime: Runtime, defaults: Defaults, addresses: list[str], max_body: int) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        defaults: Defaults,
+        addresses: list[str],
+        max_body: int,
+        hands: Mapping[str, Hands],
+    ) -> None:
         self._runtime = runtime
         self._defaults = defaults
         self._addresses = addresses
         self._max_body = max_body
+        self._hands = hands
         self._mail = _Mail()
         self.config = runtime.config
         self._names = {facts.name: index for index, facts in enumerate(runtime.config.registers)}
@@ -204,10 +218,29 @@ class Gateway:
         """A person wants something of a register; it is done as soon as the receipt in work is finished."""
         index = self._names.get(name)
         if index is None:
-            return refusal(404, f"no register {name!r}; there are: {', '.join(self._names)}")
+            return self._no_register(name)
         self._runtime.post(event(index))
         shown = (await self.ask(self._registers))[index]
         return answer(202, shown)
+
+    async def new_drive(self, name: str) -> Response:
+        """Put a new drive into an emulated register whose replacement waits for one."""
+        index = self._names.get(name)
+        if index is None:
+            return self._no_register(name)
+        step = await self.ask(lambda engine: engine.registers()[index].replacement)
+        if step != states.WAITING_FOR_DRIVE:
+            now = f"its replacement has come to {step}" if step else "ask for a replacement first"
+            return refusal(409, f"{name} does not wait for a new drive: {now}")
+        hands = self._hands.get(name)
+        if hands is None:
+            return refusal(409, f"{name} is no emulated register: put the drive in by hand")
+        number = await asyncio.wait_for(asyncio.wrap_future(hands()), ANSWER_LIMIT_S)
+        self._runtime.post(LookAsked(index))
+        return answer(200, {"drive": number})
+
+    def _no_register(self, name: str) -> Response:
+        return refusal(404, f"no register {name!r}; there are: {', '.join(self._names)}")
 
     # --- the rest ----------------------------------------------------------------------------------------------------
 
@@ -315,9 +348,11 @@ def application(
     loopback: bool = True,
     max_body: int = 1 << 20,
     z: ZSettings = ZSettings(),  # noqa: B008  immutable
+    hands: Mapping[str, Hands] = MappingProxyType({}),
 ) -> FastAPI:
-    """The FastAPI application around a runtime. ``addresses``: where each register is, for people."""
-    gateway = Gateway(runtime, defaults, addresses, max_body)
+    """The FastAPI application around a runtime. ``addresses``: where each register is, for people; ``hands``: what puts a new drive into
+    an emulated register, by its name."""
+    gateway = Gateway(runtime, defaults, addresses, max_body, hands)
     app = FastAPI(title="Fiscal registers", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, token=token, loopback=loopback)
 
@@ -357,6 +392,10 @@ def application(
     @app.get("/self-test")
     async def self_test() -> Response:
         return await gateway.self_test()
+
+    @app.post("/registers/{name}/new-drive")
+    async def new_drive(name: str) -> Response:
+        return await gateway.new_drive(name)
 
     for path, event in ORDERS.items():
 

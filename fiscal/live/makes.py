@@ -27,6 +27,8 @@ from fiscal.registers.marking import REFUSE_BAD, Policy
 
 LIVE_PROFILE = DriveProfile("emulated", life_days=450)
 """The drive of an emulated register: 15 months."""
+_NEXT_DRIVE = 10**10
+"""What is added to a drive's number for the next one of the same register."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +78,18 @@ def emulate(
     file = DriveFile(drive_path) if drive_path is not None else None
     drive = file.load() if file else None
     if drive is None:
-        drive = _new_drive(about, file)
+        drive = _first_drive(about, file)
     emulator = MAKES[make].register(faster(device(device_name), speed), drive, clock.wall_s(), about.setup)
     emulator.marking = marking
+    emulator.remember(_registration(about))
     if file is not None:
         file.keep_money(emulator.money)
     operator = _Operator(emulator, about.name, ofd, relayed)
+    memory = _Memory(emulator, file)
 
     def close() -> None:
         operator.close()
-        if file is not None:
-            file.close()
+        memory.close()
 
     running = EmulatedRegister(
         emulator,
@@ -95,10 +98,40 @@ def emulate(
         about.name,
         settle=operator.settle,
         trace=trace,
-        keep=file.note_money if file is not None else None,
+        keep=memory.note if file is not None else None,
+        new_drive=memory.new_drive,
     )
     operator.nudge = running.nudge
     return running
+
+
+class _Memory:
+    """The drive in an emulated register, with its file if it has one, and the hands that change it."""
+
+    def __init__(self, register: Emulated, file: DriveFile | None) -> None:
+        self._register = register
+        self._file = file
+
+    def note(self) -> None:
+        if self._file is not None:
+            self._file.note_money()
+
+    def new_drive(self, now_us: int) -> str:
+        """Power off, the drive out, one that has made no document in, power on. Returns the new one's number."""
+        register = self._register
+        old = register.drive
+        serial = f"9999{(int(old.serial[4:]) + _NEXT_DRIVE) % 10**12:012}"
+        drive = Drive(serial, LIVE_PROFILE, phase=int(Phase.READY))
+        register.power_off(now_us)
+        register.put_in(drive)
+        if self._file is not None:
+            self._file = self._file.succeed(drive)
+        register.power_on(now_us)
+        return serial
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 class _Operator:
@@ -136,30 +169,37 @@ class _Operator:
             self._dialer = None
 
 
-def _new_drive(about: About, file: DriveFile | None) -> Drive:
-    number = crc32(about.name.encode())
-    drive = Drive(f"9999{number:012}", LIVE_PROFILE, phase=int(Phase.READY))
+def _first_drive(about: About, file: DriveFile | None) -> Drive:
+    drive = Drive(f"9999{_number(about):012}", LIVE_PROFILE, phase=int(Phase.READY))
     if file is not None:
         file.keep(drive)
-    drive.register(
-        Registration(
-            inn=about.entity,
-            rnm=f"{number:016}",
-            taxation=about.taxation,
-            mode=int(Mode.INTERNET),
-            user="Emulated shop",
-            address="Emulated address",
-            place=about.site or "emulated.example",
-            ofd_inn="7700000016",
-            ofd_name="Emulated operator",
-            ffd=about.ffd,
-            register_serial=f"{number:010}",
-            register_version="emulated",
-            usage=int(Usage.MARKED_GOODS) if about.ffd >= FFD["1.2"] else 0,
-        ),
-        clock.wall_s(),
-    )
+    drive.register(_registration(about), clock.wall_s())
     return drive
+
+
+def _number(about: About) -> int:
+    """What makes a register's numbers its own."""
+    return crc32(about.name.encode())
+
+
+def _registration(about: About) -> Registration:
+    """What an emulated register is registered as, with its first drive and with each that follows."""
+    number = _number(about)
+    return Registration(
+        inn=about.entity,
+        rnm=f"{number:016}",
+        taxation=about.taxation,
+        mode=int(Mode.INTERNET),
+        user="Emulated shop",
+        address="Emulated address",
+        place=about.site or "emulated.example",
+        ofd_inn="7700000016",
+        ofd_name="Emulated operator",
+        ffd=about.ffd,
+        register_serial=f"{number:010}",
+        register_version="emulated",
+        usage=int(Usage.MARKED_GOODS) if about.ffd >= FFD["1.2"] else 0,
+    )
 
 
 def faster(device: Device, speed: float) -> Device:

@@ -111,6 +111,7 @@ class Server:
         )  # of all emulated registers, as long as the process lives
         self._stack = ExitStack()
         self.addresses: dict[str, str] = {}
+        self._hands: dict[str, http.Hands] = {}
         self.runtime: Runtime
         self.url = ""
 
@@ -158,6 +159,7 @@ class Server:
             loopback=config.http.host in LOOPBACK,
             max_body=config.http.max_body_kib * 1024,
             z=ZSettings(config.seeds(), config.shop.z_link),
+            hands=self._hands,
         )
         self._stack.callback(_serve(app, listener))
 
@@ -196,6 +198,7 @@ class Server:
                 endpoint.close()
                 raise
             emulated.start()
+            self._hands[register.name] = emulated.new_drive
             self._stack.callback(emulated.stop)
             address = emulated.address
         self.addresses[register.name] = address
