@@ -40,7 +40,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "selftest",
         "what is wrong, and what to do",
         "Ask the running server what it knows of each register: cable, agent, internet, operator, drive, paper, cover, clock.\n"
-        "Each is a line of its own: a network that works says nothing of an operator who does not. Exits with 1 unless every line says yes.",
+        "Each is a line of its own: a network that works says nothing of an operator who does not.\n"
+        "Exits with 1 unless every line says yes.",
         "examples:\n  fiscal selftest\n  fiscal selftest kkt1\n  fiscal selftest --json | jq '.[] | select(.ok == false)'",
     )
     test.add_argument("register", nargs="?", default="", metavar="NAME", help="of this register only")

@@ -26,7 +26,10 @@ def run(*arguments: str) -> int:
         return ended.code
 
 
-@pytest.mark.parametrize("command", ["", "serve", "emulate", "receipt", "ports", "probe", "decode", "states"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "serve", "emulate", "receipt", "ports", "probe", "decode", "states", "selftest", "replace-drive"],
+)
 def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*([command] if command else []), "--help") == 0
     text = capsys.readouterr().out
@@ -56,6 +59,8 @@ def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["decode", "no.bin"], 1, "no.bin: no such file"),
         (["decode", "0300"], 1, "not a fiscal document"),
         (["states", "order"], 2, "invalid choice"),
+        (["selftest", "--server", "http://127.0.0.1:1"], 1, "is `fiscal serve` running there?"),
+        (["replace-drive", "kkt1", "--server", "nowhere"], 1, "is no address of a server"),
     ],
 )
 def test_mistakes_are_one_line_on_stderr(

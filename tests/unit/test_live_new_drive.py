@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from fiscal.emulators.drive_profile import Phase
+from fiscal.emulators.drive import Drive, Phase
 from fiscal.live.drive_file import DriveFile
 
 CONFIG = """\
@@ -174,6 +174,23 @@ def test_a_server_that_is_stopped_before_the_new_drive_is_registered_goes_on(tmp
             time.sleep(0.1)
         shown = register(shop, "kkt1")["drive"]
         assert shown["number"] == new != old
+
+
+def test_a_process_that_dies_between_two_drives_finds_one_of_them_whole(tmp_path: Path) -> None:
+    path = tmp_path / "kkt1.drive.sqlite"
+    old, new = (Drive(f"999900000000000{n}", phase=int(Phase.READY)) for n in (1, 2))
+    file = DriveFile(path)
+    file.keep(old)
+    file.succeed(new).close()
+    assert sorted(found.name for found in tmp_path.iterdir()) == [
+        f"kkt1.drive-{old.serial}.sqlite",
+        path.name,
+    ]
+    path.rename(path.with_name(f"{path.name}.new"))  # as it stands between the two renamings
+    again = DriveFile(path)
+    found = again.load()
+    assert found is not None and found.serial == new.serial
+    again.close()
 
 
 def test_the_self_test_as_a_command(tmp_path: Path) -> None:
