@@ -35,6 +35,7 @@ LOOK: dict[str, tuple[str, str]] = {
     "in_doubt": (PINK, "...."),
     "power_cut": (VERMILION, "xxxx"),
     "computer_hang": (BLACK, "////"),
+    "web_server_hang": (GREY, "xxxx"),
     "cable_pulled": (VERMILION, "\\\\\\\\"),
     "reply_lost": (PINK, "xxxx"),
     "garbled_bytes": (SKY, "xxxx"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.scenario import Scenario
-from bench.scenario_faults import REACH, EngineCrash, GarbledBytes
+from bench.scenario_faults import REACH, EngineCrash, GarbledBytes, fits
 from bench.scenario_model import US_PER_DAY, US_PER_S
 from bench.streams import stream
 
@@ -122,7 +122,8 @@ def _targets(scenario: Scenario, spec: Any) -> tuple[str, ...]:
         return ()
     if wanted != "any":
         return (wanted,)
-    places = {"register": tuple(r.name for r in scenario.registers()), "computer": scenario.computers()}
+    able = tuple(r.name for r in scenario.registers() if fits(spec.kind, r.protocol))
+    places = {"register": able, "computer": scenario.computers()}
     return tuple(name for place in REACH[spec.kind] for name in places[place])
 
 

@@ -75,6 +75,10 @@ class VirtualLine:
         self.exchanges = 0
         self.documents: Callable[[], int] = int  # the drive's document count, to see when a reply matters
         self.trace: Tell | None = None  # told of every chunk
+        self.hang_up: Callable[[], None] | None = (
+            None  # told that the host connects anew, as it does when a conversation lost its line
+        )
+        self._broken = False
         self._mute_until_us = 0
         self._garble_next = False
         self._inbox: deque[tuple[int, bytes]] = deque()
@@ -92,6 +96,9 @@ class VirtualLine:
         now = int(self._env.now)
         self.catch_up(now)
         self._inbox.clear()
+        if self._broken and self.hang_up is not None:
+            self.hang_up()
+        self._broken = False
         self._dead = not self._connected
         self._acted = False
         self._conversation = conversation
@@ -106,6 +113,7 @@ class VirtualLine:
             self._conversation.close()
         self._conversation = None
         self._waiting = None
+        self._broken = True
 
     def catch_up(self, now_us: int) -> None:
         """Let the register do what it had to do up to now while nobody was talking to it."""
@@ -230,6 +238,9 @@ class VirtualLine:
     def _end(self, outcome: Outcome) -> None:
         self._ended = True
         self._outcome = outcome
+        self._broken = isinstance(outcome, Unknown) or (
+            isinstance(outcome, Refused) and outcome.blame is Blame.LINE
+        )
         self._wait(None, max(self._t, int(self._env.now)))
 
     def _send(self, step: Send) -> Send | None:
@@ -260,7 +271,7 @@ class VirtualLine:
             emulator = self.emulator
             at = emulator.next_wakeup()
             while at is not None and at <= arrival:
-                self._take(emulator.wake(at))
+                self._wake(at)
                 at = emulator.next_wakeup()
             output = emulator.receive(data, arrival)
             if output:
@@ -289,17 +300,21 @@ class VirtualLine:
                 break
             if wakeup > limit:
                 break
-            documents = self.documents() if self.lose_replies else 0
-            output = emulator.wake(wakeup)
-            if self.lose_replies and self.documents() > documents:
-                self.lose_replies -= 1
-                self.lost += 1
-                self._mute_until_us = wakeup + SILENCE_US
-            self._take(output)
+            self._wake(wakeup)
         if self._deadline_us <= self._barrier:
             self._t = max(self._t, self._deadline_us)
             return b""
         return None
+
+    def _wake(self, at_us: int) -> None:
+        """The register acts. When it has recorded a document whose answer is to be lost, nothing is heard of it for a while."""
+        documents = self.documents() if self.lose_replies else 0
+        output = self.emulator.wake(at_us)
+        if self.lose_replies and self.documents() > documents:
+            self.lose_replies -= 1
+            self.lost += 1
+            self._mute_until_us = at_us + SILENCE_US
+        self._take(output)
 
     def _take(self, output: Output) -> None:
         if self._dead:

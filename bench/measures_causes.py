@@ -31,6 +31,7 @@ CAUSES: dict[str, str] = {
     "z_window": "Z-report: registers deaf",
     "power_cut": "power cut",
     "computer_hang": "computer hung",
+    "web_server_hang": "web server hung",
     "cable_pulled": "cable pulled",
     "reply_lost": "reply lost",
     "garbled_bytes": "garbled bytes on the line",

@@ -43,7 +43,13 @@ STATES = (
 )
 _NEUTRAL = ("unseen", "probing", "asking", "setting")  # part of an outage when they follow one
 _OUT = ("down", "engine_down")
-_HOLDS = ("power_cut", "computer_hang", "cable_pulled", "paper_out")  # faults under which no work goes on
+_HOLDS = (
+    "power_cut",
+    "computer_hang",
+    "web_server_hang",
+    "cable_pulled",
+    "paper_out",
+)  # faults under which no work goes on
 _OUT_OF_SERVICE = {"paused": "planned_outage", "replacing": "drive_replacement", "blocked": "drive_blocked"}
 _ENGINE = {"crash": "engine_down", "restart": "unseen"}
 

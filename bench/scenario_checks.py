@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from bench.scenario_arrivals import LognormalLines, TraceArrivals
 from bench.scenario_errors import near_miss
-from bench.scenario_faults import REACH, EngineCrash, GarbledBytes
+from bench.scenario_faults import REACH, EngineCrash, GarbledBytes, fits
 from bench.scenario_model import US_PER_DAY, day_time_us
 from fiscal.devices import load
-from fiscal.makes import MAKES
+from fiscal.makes import MAKES, WEB
 from fiscal.marking import MOST_CODES
 
 if TYPE_CHECKING:
@@ -77,6 +77,16 @@ def _farm(scenario: Scenario) -> Iterator[Mistake]:
                 yield (
                     f"{where}.protocol",
                     f'"{register.protocol}" is not spoken by {make} registers; they speak {", ".join(known)}',
+                )
+        if register.protocol == WEB:
+            if register.line.kind != "tcp":
+                yield f"{where}.line.kind", 'a web server is reached over TCP: give "tcp"'
+            if register.sends == "relay":
+                yield f"{where}.sends", 'a web server carries nothing for the operator: give "self"'
+            if scenario.shop.goods.marked_share and scenario.shop.ffd == "1.2":
+                yield (
+                    f"{where}.protocol",
+                    "a web server does not tell what became of the check of a marking code: no shop.goods.marked_share in FFD 1.2",
                 )
         if register.entity is None and len(entities) > 1:
             yield f"{where}.entity", f"is missing; the shop has several entities: {', '.join(entities)}"
@@ -194,6 +204,20 @@ def _faults(scenario: Scenario) -> Iterator[Mistake]:
         if target is not None and target not in ("any", "all", *known):
             reach = " or ".join(REACH[fault.kind])
             yield f"{where}.target", f'no {reach} "{target}"{near_miss(target, [*known, "any", "all"])}'
+        else:
+            yield from _web_target(scenario, where, fault.kind, target)
+
+
+def _web_target(scenario: Scenario, where: str, kind: str, target: str | None) -> Iterator[Mistake]:
+    """What a web server has, or does not offer."""
+    hit = [register for register in scenario.registers() if target in ("any", "all", register.name)]
+    able = [register for register in hit if fits(kind, register.protocol)]
+    if hit and (not able or (target == "all" and kind == "drive_replacement" and able != hit)):
+        why = {
+            "web_server_hang": 'no register there is behind a web server (farm.registers protocol = "web")',
+            "drive_replacement": "a web server does not offer it; name registers that are reached directly",
+        }
+        yield f"{where}.target", why[kind]
 
 
 def _how_long(where: str, fault: object) -> Iterator[Mistake]:

@@ -172,9 +172,9 @@ class Register(Table):
         description="with count: so many registers a computer; the computers are computer-1, computer-2, ... after `computer`",
     )
     line: Line = Field(default=Line(), description="the line to the register")
-    protocol: Literal["v1", "v2", "v3", "plain"] | None = Field(
+    protocol: Literal["v1", "v2", "v3", "plain", "web"] | None = Field(
         default=None,
-        description="transport: v1 (usual), v2 or plain for Shtrih-M; v3 (usual) or v2 for ATOL",
+        description="transport: v1 (usual), v2 or plain for Shtrih-M; v3 (usual), v2, or web (its web server of JSON tasks) for ATOL",
     )
     entity: Name | None = Field(
         default=None, description="legal entity; may be left out when the shop has one"

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bench.scenario_model import Clock, Count, Name, Number, Seconds, Share, Table
+from fiscal.makes import WEB
 
 Target = Annotated[
     Name, Field(description='name of a register or computer, "any" (the seed chooses) or "all"')
@@ -51,6 +52,13 @@ class ComputerHang(_Lasting):
     """The computer answers nothing; its registers keep their power."""
 
     kind: Literal["computer_hang"]
+    target: Target = "any"
+
+
+class WebServerHang(_Lasting):
+    """The web server in front of a register answers nothing and tells it nothing; what arrives meanwhile is answered later."""
+
+    kind: Literal["web_server_hang"]
     target: Target = "any"
 
 
@@ -174,6 +182,7 @@ class DriveReplacement(FaultTable):
 FaultSpec = Annotated[
     PowerCut
     | ComputerHang
+    | WebServerHang
     | CablePulled
     | ReplyLost
     | GarbledBytes
@@ -194,6 +203,7 @@ FaultSpec = Annotated[
 FaultKind = Literal[
     "power_cut",
     "computer_hang",
+    "web_server_hang",
     "cable_pulled",
     "reply_lost",
     "garbled_bytes",
@@ -210,10 +220,17 @@ FaultKind = Literal[
     "drive_replacement",
 ]
 
+
+def fits(kind: str, protocol: str | None) -> bool:
+    """Whether a register that is spoken to so can suffer this kind of fault: only a web server hangs, and it offers no new drive."""
+    return {"web_server_hang": protocol == WEB, "drive_replacement": protocol != WEB}.get(kind, True)
+
+
 # What a fault may hit: registers, computers, or the shop as a whole.
 REACH: dict[str, tuple[str, ...]] = {
     "power_cut": ("register", "computer"),
     "computer_hang": ("computer",),
+    "web_server_hang": ("register",),
     "cable_pulled": ("register",),
     "reply_lost": ("register",),
     "garbled_bytes": ("register",),

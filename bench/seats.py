@@ -23,7 +23,7 @@ from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_queue import OperatorQueues
 from fiscal.engine import events
 from fiscal.engine.outcomes import Outcome
-from fiscal.makes import MAKES, Setup
+from fiscal.makes import MAKES, WEB, Setup
 from fiscal.receipt import Buyer, Item, Payments, Receipt, SettlementType, Taxation, Vat
 from fiscal.registers import tasks
 from fiscal.registers.conversation import Settings
@@ -73,7 +73,9 @@ class WireSeat:
         setup = Setup(ffd, place, not electronic, True, self.protocol, policy)
         self.register = make.register(device, drive, start_s, setup)
         self.line = VirtualLine(env, self.register, baud_bps, latency_us, barriers)
-        self.line.noise_draws = noise
+        # what a stream of packets carries arrives whole or not at all
+        self.line.noise_draws = noise if self.protocol != WEB else None
+        self.line.hang_up = self.register.hang_up
         self.line.documents = lambda: self.drive.receipts_in_shift
         self._driver = make.driver(Settings(), setup)
         self._env = env
@@ -91,6 +93,7 @@ class WireSeat:
             "power_cut": self._power,
             "cable_pulled": self._cable,
             "computer_hang": self._hang,
+            "web_server_hang": self._web_hang,
             "reply_lost": self._lose,
             "garbled_bytes": self._noise,
             "paper_out": self._paper,
@@ -168,6 +171,11 @@ class WireSeat:
         if begins:
             self.line.frozen_until_us = max(self.line.frozen_until_us, fault.until_us)
         return True
+
+    def _web_hang(self, fault: Fault, begins: bool) -> bool:
+        if begins:
+            self.register.hang(fault.until_us)
+        return self.protocol == WEB
 
     def _offline(self, fault: Fault, begins: bool) -> bool:
         self._networkless += 1 if begins else -1
@@ -283,7 +291,8 @@ def _measure_us(wire: Wire, lines: int) -> int:
     def again(_: Outcome | None) -> None:
         moments.append(int(env.now))
         if len(moments) < 3:
-            seat.perform(events.Fiscalize("sample", receipt, "SAMPLE"), again)
+            # each is a receipt of its own: the same one is not made twice
+            seat.perform(events.Fiscalize("sample", receipt, f"SAMPL{len(moments)}"), again)
 
     again(None)
     env.run()

@@ -379,5 +379,5 @@ class Simulation:
         return audit(self.world.engine, self.world.shop, documents, numbering, history, operator)
 
 
-_WIRE_ONLY = frozenset({"garbled_bytes", "clock_jump", "drive_replacement"})
+_WIRE_ONLY = frozenset({"garbled_bytes", "clock_jump", "drive_replacement", "web_server_hang"})
 """Faults of bytes, clocks and drives, which ``timed`` does not have."""

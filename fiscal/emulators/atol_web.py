@@ -310,7 +310,7 @@ class WebServer:
         if self._blocked is not None:
             return _Slot(_failed(LINK_LOST))
         slot = _Slot()
-        task = {**(call.body or {}), "type": _QUESTIONS[call.path]}
+        task = {"type": _QUESTIONS[call.path]}
         question = _Question(task, slot, now_us + QUESTION_US)
         self._questions.append(question)
         self._unanswered.append(question)
@@ -342,12 +342,11 @@ class WebServer:
 
     def _begin(self, now_us: int) -> None:
         """Give the driver its next work: questions first."""
-        if self._line.busy:
-            return
-        if self._questions:
-            self._line.start(self._answered(self._questions.popleft()), now_us)
-        elif self._queue:
-            self._line.start(self._done(self._queue.popleft()), now_us)
+        while not self._line.busy and (self._questions or self._queue):
+            if self._questions:
+                self._line.start(self._answered(self._questions.popleft()), now_us)
+            else:
+                self._line.start(self._done(self._queue.popleft()), now_us)
 
     def _ended(self, result: Any, now_us: int) -> None:
         """A conversation is over; what it found is where it belongs."""

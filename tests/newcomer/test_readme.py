@@ -134,6 +134,9 @@ NUMBERS = (
     "eleven",
     "twelve",
     "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
 )
 
 

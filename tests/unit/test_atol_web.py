@@ -189,6 +189,17 @@ def test_a_question_to_a_register_without_power_is_answered_in_time(client: Clie
     assert client.now_us <= QUESTION_US + 10_000
 
 
+def test_questions_that_came_too_late_are_not_in_the_way_of_others(client: Client) -> None:
+    client.register.power_off(client.now_us)
+    for _ in range(3):
+        client.send("POST", "/api/v2/operations/queryFnStatus", {})
+    client.advance(60_000_000)
+    assert [client.answer()[0] for _ in range(3)] == [504] * 3
+    client.register.power_on(client.now_us)
+    client.advance(60_000_000)
+    assert client.call("POST", "/api/v2/operations/queryFnStatus", {})[0] == 200
+
+
 def test_answers_keep_the_order_of_their_questions(client: Client) -> None:
     client.send("POST", "/api/v2/operations/queryFnStatus", {})
     client.send("GET", "/api/v2/serverInfo")
