@@ -77,11 +77,7 @@ def test_a_message_survives_its_bytes_however_they_are_cut(
     for message, reader in ((request, Reader()), (response, Reader(responses=True))):
         raw = bytes(message)
         places = sorted({0, len(raw), *(cut % len(raw) for cut in cuts)})
-        found = [
-            each
-            for begin, end in itertools.pairwise(places)
-            for each in reader.feed(raw[begin:end])
-        ]
+        found = [each for begin, end in itertools.pairwise(places) for each in reader.feed(raw[begin:end])]
         assert found == [message] and not reader.waiting
 
 
