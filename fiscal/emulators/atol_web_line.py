@@ -7,7 +7,7 @@ that becomes the register's wakeups, its answers on their way, and the driver's 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 from fiscal.emulators import Emulator
@@ -19,11 +19,10 @@ Talking = Generator[Step, bytes | None, Any]
 
 
 class InnerLine:
-    """Holds one conversation after the other. ``done`` is called with what a conversation returned."""
+    """Holds one conversation after the other. What one finds it puts where it belongs by itself."""
 
-    def __init__(self, register: Emulator, done: Callable[[Any, int], None]) -> None:
+    def __init__(self, register: Emulator) -> None:
         self.register = register
-        self._done = done
         self._talking: Talking | None = None
         self._until_us: int | None = None  # how long the step in work waits
         self._receives = False
@@ -66,10 +65,9 @@ class InnerLine:
         while True:
             try:
                 step = talking.send(answer)
-            except StopIteration as end:
+            except StopIteration:
                 self._talking = self._until_us = None
                 self._receives = False
-                self._done(end.value, now_us)
                 return
             if isinstance(step, Send):
                 self._inbox.extend(self.register.receive(step.data, now_us))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from web_line import REQUESTS, Client, make_web
 
-from fiscal.emulators.atol_web import KEPT_US, QUESTION_US
+from fiscal.emulators.atol_web_queue import KEPT_US, QUESTION_US
 from fiscal.registers.atol_web.messages import MAX_BODY, basic
 
 CASHIER = {"name": "Иванова А.", "vatin": "123456789047"}

@@ -442,7 +442,7 @@ def test_a_server_that_hangs_is_waited_for_and_nothing_is_made_twice(shop: Shop)
 def test_a_web_server_that_forgot_everything_is_no_matter(shop: Shop) -> None:
     """It was set up anew: only the drive knows."""
     recorded = shop.run(shop.driver.fiscalize(SIMPLE, MARK))
-    shop.register.server._entries.clear()
+    shop.register.server.queue._entries.clear()
     found = shop.run(shop.driver.find(SIMPLE, BEFORE))
     assert isinstance(found, Found) and found.recorded == recorded
     assert shop.run(shop.driver.find(SIMPLE, Attempt(OTHER, 2))) == Found(None, 3)
