@@ -114,14 +114,18 @@ def _parser() -> argparse.ArgumentParser:
         "probe",
         "ask a register how it is",
         "Ask a register for its state, shift, drive and clock. Changes nothing.",
-        "examples:\n  fiscal probe COM3\n  fiscal probe /dev/ttyUSB0 --baud 4800\n  fiscal probe tcp://192.0.2.10:7778 --trace",
+        "examples:\n  fiscal probe COM3\n  fiscal probe /dev/ttyUSB0 --baud 4800\n  fiscal probe tcp://192.0.2.10:7778 --trace\n"
+        "  fiscal probe http://192.0.2.10:16732 --make atol --protocol web    ATOL's web server",
     )
-    probe.add_argument("address", metavar="ADDRESS", help="serial port, or tcp://HOST:PORT")
+    probe.add_argument("address", metavar="ADDRESS", help="serial port, tcp://HOST:PORT, or http://HOST:PORT")
     probe.add_argument("--make", choices=("shtrih", "atol"), default="shtrih", help="default: %(default)s")
     probe.add_argument(
         "--protocol",
         default="",
         help="how the register is set up to speak (default: the usual way of its make)",
+    )
+    probe.add_argument(
+        "--account", default="", metavar="USER:PASSWORD", help="for a web server that asks who one is"
     )
     probe.add_argument("--baud", type=int, default=115_200, help="default: %(default)s")
     probe.add_argument("--password", type=int, default=30, help="operator's password (default: %(default)s)")
@@ -233,7 +237,7 @@ def _probe(options: argparse.Namespace) -> int:
     from fiscal.live.converse import converse
     from fiscal.live.links import LineLost, open_link
     from fiscal.live.trace import now_stamp
-    from fiscal.makes import MAKES, Setup, line_of, protocol_fault
+    from fiscal.makes import MAKES, WEB, Setup, line_of, protocol_fault
     from fiscal.registers.conversation import Settings
 
     if fault := protocol_fault(options.make, options.protocol):
@@ -244,8 +248,11 @@ def _probe(options: argparse.Namespace) -> int:
     def trace(direction: str, data: bytes) -> None:
         print(line_of(now_stamp(), options.address, direction, data, words), file=sys.stderr)
 
-    driver = make.driver(Settings(options.password), Setup(protocol=options.protocol))
+    setup = Setup(protocol=options.protocol, account=options.account)
     try:
+        if (options.protocol == WEB) != options.address.startswith("http://"):
+            raise ValueError("a web server, and only one (--protocol web), is reached at http://HOST:PORT")
+        driver = make.driver(Settings(options.password), setup)
         link = open_link(options.address, options.baud)
     except ValueError as error:
         raise Failure(str(error), 2) from None

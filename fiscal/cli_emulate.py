@@ -235,7 +235,7 @@ def _emulate(options: argparse.Namespace) -> int:
     try:
         account_of(options.account)
     except ValueError as error:
-        raise Failure(f"--account: {error}", 2) from None
+        raise Failure(f"--{error}", 2) from None
     if options.ofd and options.no_network:
         raise Failure("--ofd and --no-network exclude each other", 2)
     if options.ofd:

@@ -151,7 +151,7 @@ def account_of(account: str) -> str:
         return ""
     user, colon, password = account.partition(":")
     if not (user and colon and password):
-        raise ValueError("expected USER:PASSWORD")
+        raise ValueError("account: expected USER:PASSWORD")
     return basic(user, password)
 
 

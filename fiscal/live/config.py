@@ -260,14 +260,18 @@ class Register(_Section):
         if fault := protocol_fault(self.make, self.protocol):
             raise ValueError(f"protocol: {fault}")
         web = self.protocol == WEB
-        if web and self.address and not self.address.startswith("tcp://"):
-            raise ValueError("address: a web server is reached at tcp://HOST:PORT")
+        if self.address and web != self.address.startswith("http://"):
+            raise ValueError(
+                'address: a web server, and only one (protocol = "web"), is reached at http://HOST:PORT'
+            )
+        if web and self.relay:
+            raise ValueError("relay: a web server carries nothing for the operator")
         if self.account and not web:
             raise ValueError('account: only a web server (protocol = "web") asks who one is')
         try:
             account_of(self.account)
         except ValueError as error:
-            raise ValueError(f"account: {error}") from None
+            raise ValueError(str(error)) from None
         return self
 
 

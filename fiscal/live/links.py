@@ -1,6 +1,7 @@
 """Links: the wire between this computer and a register, with real time in it.
 
-An address names a serial port (``COM3``, ``/dev/ttyUSB0``, the link of an emulated port) or a socket (``tcp://host:port``). Whatever goes
+An address names a serial port (``COM3``, ``/dev/ttyUSB0``, the link of an emulated port), a socket (``tcp://host:port``) or a web server
+(``http://host:port``). Whatever goes
 wrong with a link - unplugged, switched off, refused, not there - is one event, `LineLost`, with a reason a person understands; nothing of
 pyserial or of sockets gets past this module.
 
@@ -11,6 +12,7 @@ none of them is touched here beyond opening.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 import sys
@@ -21,7 +23,7 @@ import serial
 
 from fiscal.registers.conversation import LineLost
 
-__all__ = ["LineLost", "Link", "SerialLink", "TcpLink", "check_address", "open_link"]
+__all__ = ["LineLost", "Link", "SerialLink", "TcpLink", "WebLink", "check_address", "open_link"]
 
 CHUNK = 4096
 WRITE_TIMEOUT_S = 5.0
@@ -119,9 +121,45 @@ class TcpLink:
         except OSError as error:
             raise LineLost(f"{self._name}: lost: {_reason(error)}") from None
 
+    def ended(self) -> bool:
+        """The other end has closed the connection, and everything it sent has been read."""
+        try:
+            readable, _, _ = select.select([self._socket], [], [], 0)
+            return bool(readable) and self._socket.recv(1, socket.MSG_PEEK) == b""
+        except (OSError, ValueError):
+            return True
+
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.close()
+
+
+class WebLink:
+    """A connection to a web server, which may end it after any answer: then the next call makes a new one."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._link: TcpLink | None = TcpLink(host, port)
+
+    def read(self, timeout_s: float) -> bytes:
+        if self._link is None:
+            raise LineLost(f"http://{self._host}:{self._port}: closed by the other end")
+        try:
+            return self._link.read(timeout_s)
+        except LineLost:
+            self.close()
+            raise
+
+    def write(self, data: bytes) -> None:
+        if self._link is None or self._link.ended():
+            self.close()
+            self._link = TcpLink(self._host, self._port)
+        self._link.write(data)
+
+    def close(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
 
 
 def _interval(seconds: float) -> bytes:
@@ -151,8 +189,8 @@ def _reason(error: BaseException) -> str:
 
 
 def split_tcp(address: str) -> tuple[str, int]:
-    """Host and port of ``tcp://host:port`` or ``host:port``. Raises `ValueError` saying what is wrong."""
-    rest = address.removeprefix("tcp://")
+    """Host and port of ``tcp://host:port``, ``http://host:port`` or ``host:port``. Raises `ValueError` saying what is wrong."""
+    rest = address.removeprefix("tcp://").removeprefix("http://").removesuffix("/")
     host, colon, port = rest.rpartition(":")
     if not colon or not host:
         raise ValueError(f"{address!r}: expected tcp://HOST:PORT")
@@ -167,10 +205,12 @@ def check_address(address: str) -> None:
         raise ValueError(
             "empty address; expected a serial port such as COM3 or /dev/ttyUSB0, or tcp://HOST:PORT"
         )
-    if address.startswith("tcp://"):
+    if address.startswith(("tcp://", "http://")):
         split_tcp(address)
     elif "://" in address:
-        raise ValueError(f"{address!r}: unknown kind of address; expected a serial port or tcp://HOST:PORT")
+        raise ValueError(
+            f"{address!r}: unknown kind of address; expected a serial port, tcp://HOST:PORT, or http://HOST:PORT of a web server"
+        )
 
 
 def open_link(address: str, baud: int = 115_200) -> Link:
@@ -179,4 +219,6 @@ def open_link(address: str, baud: int = 115_200) -> Link:
     if address.startswith("tcp://"):
         host, port = split_tcp(address)
         return TcpLink(host, port)
+    if address.startswith("http://"):
+        return WebLink(*split_tcp(address))
     return SerialLink(address, baud)

@@ -26,7 +26,7 @@ class WebEndpoint:
         self._turns: deque[socket.socket] = deque()  # who waits for an answer, in order
         self._answers = Reader(responses=True)
         shown = f"[{host}]" if ":" in host else host
-        self.address = f"tcp://{shown}:{self._listener.getsockname()[1]}"
+        self.address = f"http://{shown}:{self._listener.getsockname()[1]}"
 
     def waits(self) -> list[int]:
         return [self._listener.fileno(), *self._clients]

@@ -6,8 +6,10 @@ import contextlib
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,13 @@ import pytest
 
 from fiscal.cli import main
 from fiscal.live.config import ConfigError, parse_config
-from fiscal.live.links import split_tcp
+from fiscal.live.converse import converse
+from fiscal.live.links import open_link, split_tcp
 from fiscal.live.serve import Server
 from fiscal.live.web_endpoint import MOST_CLIENTS
+from fiscal.makes import MAKES, Setup
+from fiscal.registers.atol_web.messages import Reader, Request, Response
+from fiscal.registers.conversation import Seen, Settings
 
 BODY: dict[str, Any] = {
     "items": [{"name": "Tea", "price": "199.90"}],
@@ -109,7 +115,7 @@ def test_receipts_go_through_the_web_server_into_the_drive(shop: httpx.Client, w
 def test_the_page_of_registers_shows_it(shop: httpx.Client, server: Server) -> None:
     (register,) = shop.get("/registers").json()["registers"]
     assert register["name"] == "kkt1"
-    assert server.addresses["kkt1"].startswith("tcp://127.0.0.1:")
+    assert server.addresses["kkt1"].startswith("http://127.0.0.1:")
 
 
 def test_others_use_it_at_the_same_time(shop: httpx.Client, web: httpx.Client, server: Server) -> None:
@@ -158,7 +164,10 @@ def test_the_trace_tells_it_without_people_and_passwords(shop: httpx.Client, fol
     [
         (('"kassa:secret"', '"kassa"'), "account: expected USER:PASSWORD"),
         (('protocol = "web"', 'protocol = "v3"'), "account: only a web server"),
-        (('emulate = { device = "atol-55f", speed = 50 }', 'address = "/dev/ttyUSB0"'), "tcp://HOST:PORT"),
+        (
+            ('emulate = { device = "atol-55f", speed = 50 }', 'address = "/dev/ttyUSB0"'),
+            "is reached at http://HOST:PORT",
+        ),
     ],
 )
 def test_a_configuration_that_makes_no_sense(change: tuple[str, str], why: str, tmp_path: Path) -> None:
@@ -188,7 +197,7 @@ def test_the_command_serves_until_it_is_stopped() -> None:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     ready = process.stdout.readline()
-    url = "http://" + ready.rpartition("tcp://")[2].strip()
+    url = ready.rpartition(" ")[2].strip()
     with httpx.Client(base_url=url, timeout=20) as web:
         task = {"type": "openShift", "operator": {"name": "Иванова А."}}
         assert web.post("/api/v2/requests", json={"uuid": "a", "request": [task]}).status_code == 201
@@ -197,3 +206,62 @@ def test_the_command_serves_until_it_is_stopped() -> None:
     process.terminate()
     assert process.wait(10) == 0
     process.stdout.close()
+
+
+class Closing:
+    """A way to the web server that ends every connection after one answer, as some servers do."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.connections = 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with client, socket.create_connection(("127.0.0.1", self._port)) as server:
+                (request,) = self._whole(client, Reader())
+                server.sendall(bytes(request))
+                (answer,) = self._whole(server, Reader(responses=True))
+                assert isinstance(answer, Response)
+                client.sendall(bytes(replace(answer, last=True)))
+
+    @staticmethod
+    def _whole(line: socket.socket, reader: Reader) -> list[Request | Response]:
+        while not (found := list(reader.feed(line.recv(65_536)))):
+            pass
+        return found
+
+
+def test_a_server_that_ends_its_connections_is_called_anew(server: Server) -> None:
+    way = Closing(split_tcp(server.addresses["kkt1"])[1])
+    address = f"http://127.0.0.1:{way.listener.getsockname()[1]}"
+    link = open_link(address)
+    setup = Setup(protocol="web", account="kassa:secret")
+    driver = MAKES["atol"].driver(Settings(), setup)
+    assert isinstance(converse(link, driver.probe()), Seen)
+    assert isinstance(converse(link, driver.probe()), Seen)
+    assert way.connections > 10
+    link.close()
+    way.listener.close()
+
+
+def test_probing_it_by_command(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    address = server.addresses["kkt1"]
+    web = ("--make", "atol", "--protocol", "web")
+    assert main(["probe", address, *web, "--account", "kassa:secret"]) == 0
+    assert "АТОЛ 55Ф" in capsys.readouterr().out
+    assert main(["probe", address, *web]) == 1
+    assert "check the account" in capsys.readouterr().err
+    assert main(["probe", address, "--make", "atol"]) == 2
+    assert main(["probe", address.replace("http", "tcp"), *web]) == 2
+    assert main(["probe", address, *web, "--account", "x"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 3 and all(
+        "HTTP" in line or "http" in line or "USER:PASSWORD" in line for line in said
+    )

@@ -10,7 +10,10 @@ from small_shop import problems, run, small
 
 from bench.scenario import ScenarioError
 from bench.seats import wire_service_us
+from bench.simulate import Simulation
 from fiscal.devices import device
+from fiscal.engine.events import Probe
+from fiscal.engine.outcomes import Refused, Seen
 
 WEB = {
     "name": "web",
@@ -67,6 +70,24 @@ def test_the_same_seed_is_the_same_day() -> None:
         seat.drive.last_document for seat in second.seats
     ]
     assert first.found.fired == second.found.fired  # type: ignore[attr-defined]
+
+
+def test_an_answer_that_comes_after_its_conversation_is_none_to_the_next() -> None:
+    """The server hangs over two conversations; what it says to the first comes when the second waits, on a connection that is no more."""
+    simulation = Simulation(small(farm=farm(count=1)), 1)
+    env, seat = simulation.env, simulation.seats[0]
+    outcomes: list[tuple[int, Any]] = []
+
+    def ask(_: Any) -> None:
+        seat.perform(Probe(), lambda outcome: outcomes.append((int(env.now), outcome)))
+
+    seat.register.hang(30_000_000)  # type: ignore[union-attr]
+    for at_us in (0, 20_000_000):
+        env.timeout(at_us).callbacks.append(ask)
+    env.run(until=60_000_000)
+    (first_us, first), (second_us, second) = outcomes
+    assert isinstance(first, Refused) and first_us < 20_000_000
+    assert isinstance(second, Seen) and second_us > 30_000_000
 
 
 def test_a_receipt_through_the_web_server_takes_longer_than_one_without() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
@@ -27,6 +28,7 @@ POLL_US = 50_000
 LONGEST_POLL_US = 1_000_000
 QUESTION_US = 15_000_000
 """A question waits for the register, which may be at work."""
+CLOSING_US = 1_000_000
 PATIENCE_US = 120_000_000
 """How long a task may be in work, or its queue be blocked."""
 
@@ -79,6 +81,9 @@ class WebTalk:
             except BadMessage as bad:
                 raise LineLost(f"what answers is no web server of tasks: {bad}") from None
         assert isinstance(answer, Response)
+        if answer.last:
+            with suppress(LineLost):
+                yield Receive(CLOSING_US)  # let it close the connection; the next call makes another
         if answer.status == 401:
             raise TaskError(-401, "the web server asks who we are")
         try:
