@@ -26,6 +26,7 @@ from bench.timed import TimedSeat, service_time
 from bench.traffic import make_orders
 from bench.world import World
 from fiscal import devices
+from fiscal.agents import ALL_KINDS
 from fiscal.emulators.drive_registration import Mode, Registration, Usage
 from fiscal.emulators.operator import OperatorServer
 from fiscal.emulators.operator_profile import OperatorProfile, Outage
@@ -112,6 +113,7 @@ def places(scenario: Scenario) -> list[Place]:
             register_serial=f"{number:016d}",
             register_version="1.0",
             usage=int(Usage.MARKED_GOODS) if scenario.shop.goods.marked_share and ffd >= FFD["1.2"] else 0,
+            agents=ALL_KINDS if scenario.shop.goods.agent_share else 0,
         )
         found.append(Place(register, device, facts, registration))
     return found

@@ -69,6 +69,9 @@ KINDS: Final[dict[int, About]] = {
     64: About("agent", "another agent", (), _SUPPLIER),
 }
 """Kind -> its name outside, its title for people, what it owes."""
+ALL_KINDS: Final = sum(KINDS)
+"""Tag 1057 of a register that is registered for every kind."""
+NAMES: Final = {about.name: kind for kind, about in KINDS.items()}
 
 _PHONES: Final = ("supplier_phones", "phones", "acceptor_phones", "operator_phones")
 

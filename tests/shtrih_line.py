@@ -30,6 +30,7 @@ def make_drive(ffd: int = 2, **options: Any) -> Drive:
         register_serial="0000004239",
         ffd=ffd,
         usage=int(Usage.MARKED_GOODS) if ffd >= 4 else 0,
+        agents=127,
     )
     drive.register(registration, START_S)
     return drive

@@ -15,7 +15,14 @@ from fiscal.emulators.atol_receipt import PAYMENT_SUMS, RECEIPT_TYPES, Sale
 from fiscal.emulators.drive_documents import read_sums
 from fiscal.emulators.drive_profile import DriveError, Refusal
 from fiscal.emulators.drive_rules import CurrentDocument
-from fiscal.emulators.shtrih_receipt import Line, day_of, document_body, lacks_code, vat_pairs
+from fiscal.emulators.shtrih_receipt import (
+    Line,
+    day_of,
+    document_body,
+    lacks_code,
+    strange_agent,
+    vat_pairs,
+)
 from fiscal.ffd.documents import VAT_TAGS
 from fiscal.ffd.tlv import FfdError, walk
 from fiscal.vat import UnknownRate
@@ -338,6 +345,8 @@ def close_receipt(register: Register, flags: int, slot: int, kop: int) -> bytes:
     ffd = registration.ffd
     if lacks_code(receipt, ffd):
         raise DriveError(Refusal.REQUISITE_MISSING)
+    if strange_agent(receipt, registration):
+        raise DriveError(Refusal.BAD_REQUISITE)
     vat = taxes_of(register, receipt)
     if receipt.correction and ffd < FFD_12:
         receipt.lines = []  # one line for the sum; the document of this format has none

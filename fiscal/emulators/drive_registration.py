@@ -66,8 +66,8 @@ CHANGES = {Reason.DRIVE: 1 << 0, Reason.OPERATOR: 1 << 1, Reason.REQUISITES: 1 <
 @dataclass(frozen=True, slots=True)
 class Registration:
     """What the register is registered as. ``taxation`` is the mask of tag 1062, ``mode`` of `Mode`, ``usage``
-    of `Usage`; ``ffd`` the format by tag 1209 (2 = 1.05, 4 = 1.2); ``user`` the name of the tax payer,
-    ``place`` for a web shop its address in the net."""
+    of `Usage`, ``agents`` of tag 1057 (as whose agent goods are sold; FFD 1.05 only); ``ffd`` the format by tag
+    1209 (2 = 1.05, 4 = 1.2); ``user`` the name of the tax payer, ``place`` for a web shop its address in the net."""
 
     inn: str
     rnm: str
@@ -82,6 +82,7 @@ class Registration:
     register_serial: str = ""
     register_version: str = ""
     usage: int = 0
+    agents: int = 0
     sender_email: str = ""
     tax_site: str = "www.nalog.gov.ru"
     machine_number: str = ""
@@ -133,6 +134,7 @@ def check_registration(registration: Registration, profile: DriveProfile) -> Non
         and 0 < registration.taxation < 0x40
         and 0 <= registration.mode < 0x40
         and not registration.usage & ~_USAGE_ALL
+        and 0 <= registration.agents < 0x80
     )
     if not good:
         raise DriveError(Refusal.BAD_PARAMETER)
@@ -147,6 +149,8 @@ def write_registration(r: Registration, profile: DriveProfile, days_left: int) -
     if r.ffd == FFD_1_05:
         fields += [(tag, byte(tag, 1 if mode & flag else 0)) for tag, flag in _MODE_TAGS_105]
         fields += [(tag, byte(tag, 1 if r.usage & flag else 0)) for tag, flag in _USAGE_TAGS_105]
+        if r.agents:
+            fields.append((1057, byte(1057, r.agents)))
     else:
         mask = r.usage
         for bit, flag in _MODE_BITS_1290:
@@ -212,6 +216,7 @@ def read_registration(fields: list[tuple[int, bytes]]) -> Registration:
         ofd_inn=string(1017).rstrip(),
         ffd=ffd,
         usage=int(usage),
+        agents=number(1057),
         register_ffd=number(1189),
         **{name: string(tag) for tag, name, _ in _TEXTS},
     )

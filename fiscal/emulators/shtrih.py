@@ -25,6 +25,7 @@ from fiscal.emulators import (  # noqa: F401  the modules fill HANDLERS
     shtrih_storage,
 )
 from fiscal.emulators.drive import Drive, DriveError
+from fiscal.emulators.drive_registration import Registration
 from fiscal.emulators.drive_slot import DriveSlot
 from fiscal.emulators.money_memory import MoneyMemory
 from fiscal.emulators.shtrih_counters import Counters
@@ -137,7 +138,7 @@ class ShtrihRegister(DriveSlot):
         if not extended_answers:
             self.tables.set((17, 1, 36), 0)
         if drive.registration is not None:
-            self.tables.set((17, 1, 17), drive.registration.ffd)
+            self._set_up_as(drive.registration)
         self._drop_orphan()
 
     # ---- what a host needs (Emulator) -------------------------------------------------------------------------------------------
@@ -284,6 +285,16 @@ class ShtrihRegister(DriveSlot):
         self._busy_until_us = self.now_us + self._halted_us
         self._halted_us = None
         return True
+
+    def remember(self, registration: Registration) -> None:
+        super().remember(registration)
+        if self.drive.registration is None:
+            self._set_up_as(registration)
+
+    def _set_up_as(self, registration: Registration) -> None:
+        """What the registration says in tables that a host may write."""
+        self.tables.set((17, 1, 17), registration.ffd)
+        self.tables.set((18, 1, 16), registration.agents)
 
     @property
     def money(self) -> MoneyMemory:

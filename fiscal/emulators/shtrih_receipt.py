@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from fiscal.emulators.drive_documents import Sums
 from fiscal.emulators.drive_marking import CheckedCode
+from fiscal.emulators.drive_registration import Registration
 from fiscal.ffd.documents import item_value, vat_fields
 from fiscal.ffd.goods_fields import verdict_field
 from fiscal.ffd.tlv import HEADER, byte, text, vln, walk
@@ -28,6 +29,7 @@ __all__ = [
     "document_body",
     "five_sums",
     "lacks_code",
+    "strange_agent",
     "vat_pairs",
 ]
 
@@ -44,6 +46,7 @@ FFD_12 = 4
 _WITH_CODE = frozenset((31, 33))
 _LEAVING = frozenset((4, 5, 6))
 _UNIT = 2108
+_AGENT = 1222
 _ITEM = 1059
 _pack_header = HEADER.pack
 
@@ -170,6 +173,14 @@ def lacks_code(receipt: OpenReceipt, ffd: int) -> bool:
     return ffd >= FFD_12 and any(
         line.code is None and line.subject in _WITH_CODE and line.method in _LEAVING for line in receipt.lines
     )
+
+
+def strange_agent(receipt: OpenReceipt, registration: Registration) -> bool:
+    """A line is sold as an agent of a kind that the register is not registered for (1222 against 1057). FFD 1.2 registers none."""
+    if registration.ffd >= FFD_12:
+        return False
+    kinds = {value[0] for line in receipt.lines for tag, value in walk(line.tags) if tag == _AGENT and value}
+    return any(kind & ~registration.agents for kind in kinds)
 
 
 def vat_pairs(lines: list[Line], on: date) -> dict[int, int]:

@@ -22,6 +22,7 @@ from fiscal.emulators.shtrih_receipt import (
     document_body,
     five_sums,
     lacks_code,
+    strange_agent,
     vat_pairs,
 )
 from fiscal.emulators.shtrih_shift import begin_shift
@@ -309,6 +310,8 @@ def _settle(
     ffd = registration.ffd
     if lacks_code(receipt, ffd):
         raise DriveError(Refusal.REQUISITE_MISSING)
+    if strange_agent(receipt, registration):
+        raise DriveError(Refusal.BAD_REQUISITE)
     now_s = register.now_s
     try:
         vat = vat_pairs(receipt.lines, day_of(now_s))

@@ -266,6 +266,7 @@ def registration_report(register: Register, inn: str, rnm: str, taxation: int, m
         ffd=tables.number((17, 1, 17)),
         register_serial=tables.text(18, 1, 1),
         usage=before.usage if before is not None else 0,
+        agents=tables.number((18, 1, 16)),
     )
     replaces = drive.current_document == CurrentDocument.DRIVE_REPLACEMENT
     return _registered(register, drive.register(given, register.now_s, replaces=replaces))
@@ -282,7 +283,13 @@ def reregistration_report(
     if not 2 <= reason <= 4:
         raise CommandError(BAD_VALUE)
     given = replace(
-        before, inn=inn, rnm=rnm, taxation=taxation, mode=mode, ffd=register.tables.number((17, 1, 17))
+        before,
+        inn=inn,
+        rnm=rnm,
+        taxation=taxation,
+        mode=mode,
+        ffd=register.tables.number((17, 1, 17)),
+        agents=register.tables.number((18, 1, 16)),
     )
     return _registered(register, drive.reregister(given, register.now_s, reason))
 

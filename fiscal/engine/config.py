@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fiscal.agents import ALL_KINDS
+
 HOUR_US = 3_600_000_000
 
 
@@ -11,13 +13,16 @@ HOUR_US = 3_600_000_000
 class RegisterFacts:
     """One register, as far as deciding goes.
 
-    ``taxation`` is the mask of taxation systems it is registered for (tag 1062); ``sites`` the places of settlement (empty: any). The two
+    ``taxation`` is the mask of taxation systems it is registered for (tag 1062); ``sites`` the places of settlement (empty: any); ``ffd``
+    its format by tag 1209 (0: unknown, it gets everything), ``agents`` the kinds of agents it is registered for (tag 1057). The two
     ``service`` figures estimate how long a receipt takes, for the policies that look ahead.
     """
 
     name: str
     entity: str
     taxation: int = 63
+    ffd: int = 0
+    agents: int = ALL_KINDS
     sites: tuple[str, ...] = ()
     weight: int = 1
     spare: bool = False

@@ -13,9 +13,12 @@ from fiscal.engine import states
 from fiscal.engine.config import EngineConfig
 from fiscal.engine.farm import Entry, Group, Station, Waiting, may_serve, push
 from fiscal.engine.policies import POLICIES
-from fiscal.receipt import Receipt
+from fiscal.fitting import FORMATS, misfits, peculiar
+from fiscal.receipt import Invalid, Receipt
 
-GroupKey = tuple[str, int, str]
+Kind = tuple[int, int]
+"""Format and kinds of agents of a register."""
+GroupKey = tuple[str, int, str, tuple[Kind, ...] | None]
 
 
 class Dispatch:
@@ -28,6 +31,8 @@ class Dispatch:
         self._salt = config.salt
         self._spare_join = config.spare_join_queue
         self.stations = [Station(index, facts) for index, facts in enumerate(config.registers)]
+        self._kinds = tuple(dict.fromkeys((facts.ffd, facts.agents) for facts in config.registers))
+        self._particular = any(ffd for ffd, _ in self._kinds)
         self._groups: dict[GroupKey, Group] = {}
 
     @property
@@ -37,15 +42,40 @@ class Dispatch:
 
     def group(self, receipt: Receipt) -> Group:
         """The receipts that may go where this one may."""
-        key = (receipt.entity, int(receipt.taxation), receipt.site)
+        kinds = self._kinds_for(receipt)
+        key = (receipt.entity, int(receipt.taxation), receipt.site, kinds)
         group = self._groups.get(key)
         if group is None:
-            stations = tuple(station for station in self.stations if may_serve(station.facts, receipt))
+            stations = tuple(
+                station
+                for station in self.stations
+                if may_serve(station.facts, receipt)
+                and (kinds is None or (station.facts.ffd, station.facts.agents) in kinds)
+            )
             group = self._groups[key] = Group(stations)
             group.refresh()
             for station in stations:
                 station.groups.append(group)
         return group
+
+    def _kinds_for(self, receipt: Receipt) -> tuple[Kind, ...] | None:
+        """The kinds of registers that can make it, ``None`` for all."""
+        if not self._particular or not peculiar(receipt):
+            return None
+        kinds = tuple(kind for kind in self._kinds if not misfits(receipt, *kind))
+        return None if kinds == self._kinds else kinds
+
+    def why_none(self, receipt: Receipt) -> str:
+        """Why no register can make this receipt, whose group has no candidates."""
+        for station in self.stations:
+            facts = station.facts
+            if may_serve(facts, receipt):
+                problems = Invalid(misfits(receipt, facts.ffd, facts.agents))
+                return f"{facts.name} works in FFD {FORMATS[facts.ffd]}: {problems}"
+        return (
+            f"none belongs to entity {receipt.entity} with taxation {int(receipt.taxation)} "
+            f"and is registered for site {receipt.site!r}"
+        )
 
     def enter(self, entry: Entry, now_us: int) -> Station | None:
         """A receipt starts to wait. Returns a register that is free to take a receipt because of it, or ``None``."""

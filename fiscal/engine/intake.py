@@ -35,15 +35,8 @@ class Intake(Relaying):
             return
         group = self._dispatch.group(event.receipt)
         if not group.candidates:
-            receipt = event.receipt
-            self._out.append(
-                events.Reply(
-                    event.key,
-                    False,
-                    f"no register: none belongs to entity {receipt.entity} with taxation {int(receipt.taxation)} "
-                    f"and is registered for site {receipt.site!r}",
-                )
-            )
+            why = self._dispatch.why_none(event.receipt)
+            self._out.append(events.Reply(event.key, False, f"no register: {why}"))
             return
         limit = self.config.queue_limit
         if limit and self.backlog >= limit:

@@ -21,12 +21,14 @@ from pydantic import (
     model_validator,
 )
 
+from fiscal.agents import ALL_KINDS
+from fiscal.agents import NAMES as AGENT_NAMES
 from fiscal.devices import DeviceError, device
 from fiscal.engine.config import EngineConfig, RegisterFacts
 from fiscal.engine.policies import POLICIES
 from fiscal.live.links import check_address, split_tcp
 from fiscal.live.schema import TAXATION_NAMES, Defaults, kopecks, path_of
-from fiscal.makes import WEB, account_of, protocol_fault
+from fiscal.makes import FFD, WEB, account_of, protocol_fault
 from fiscal.parties import inn_fault
 from fiscal.receipt import Taxation
 from fiscal.registers.marking import REFUSE_BAD, Policy
@@ -89,6 +91,12 @@ def _taxation(value: str) -> str:
     return value
 
 
+def _agent(value: str) -> str:
+    if value not in AGENT_NAMES:
+        raise ValueError(f"{value!r} is no kind of agent; there are: {', '.join(AGENT_NAMES)}")
+    return value
+
+
 def _policy(value: str) -> str:
     if value not in POLICIES:
         raise ValueError(f"{value!r} is unknown; there are: {', '.join(POLICIES)}")
@@ -135,6 +143,7 @@ def _time_of_day(value: str) -> str:
 
 
 Inn = Annotated[str, AfterValidator(_inn)]
+AgentName = Annotated[str, AfterValidator(_agent)]
 TaxationName = Annotated[str, AfterValidator(_taxation)]
 Seconds = Annotated[float, Field(gt=0, le=31 * 86_400)]
 
@@ -222,7 +231,8 @@ class Register(_Section):
     """One register: a real one has an address, an emulated one the table ``emulate``.
 
     ``protocol``: how it is set up to speak, empty for the usual way of its make; ``account``: USER:PASSWORD, for a web server that asks
-    who one is. ``ffd`` is the format it is registered with;
+    who one is. ``ffd`` is the format it is registered with; ``agents``: the kinds of agents it is registered for in FFD 1.05, all when
+    none is named;
     ``prints``: paper comes out for receipts that are not electronic; ``relay``: it has no network, the engine carries its documents;
     ``seed``: the seed money its running total began with (roubles outside, kopecks inside), left out when nobody knows.
     """
@@ -243,6 +253,7 @@ class Register(_Section):
     spare: bool = False
     computer: str = ""
     ffd: Literal["1.05", "1.2"] = "1.2"
+    agents: list[AgentName] = []
     prints: bool = False
     service_base_s: Seconds = 0.6
     service_line_s: Annotated[float, Field(ge=0)] = 0.025
@@ -345,6 +356,8 @@ class Config(_Section):
             name=register.name,
             entity=register.entity or self.shop.entity,
             taxation=int(mask) or 63,
+            ffd=FFD[register.ffd],
+            agents=sum({AGENT_NAMES[name] for name in register.agents}) or ALL_KINDS,
             sites=tuple(register.sites),
             weight=register.weight,
             spare=register.spare,

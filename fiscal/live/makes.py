@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from zlib import crc32
 
+from fiscal.agents import ALL_KINDS
 from fiscal.devices import Device, device
 from fiscal.emulators.drive import Drive, DriveProfile, Mode, Phase, Registration, Usage
 from fiscal.emulators.marking_service import MarkingService
@@ -33,11 +34,13 @@ _NEXT_DRIVE = 10**10
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a driver and an emulated register must know of the shop. ``ffd`` by tag 1209, ``taxation`` the mask of tag 1062."""
+    """What a driver and an emulated register must know of the shop. ``ffd`` by tag 1209, ``taxation`` and ``agents`` the masks of tags
+    1062 and 1057."""
 
     name: str
     entity: str
     taxation: int = 63
+    agents: int = ALL_KINDS
     site: str = ""
     ffd: int = FFD["1.2"]
     prints: bool = False
@@ -199,6 +202,7 @@ def _registration(about: About) -> Registration:
         register_serial=f"{number:010}",
         register_version="emulated",
         usage=int(Usage.MARKED_GOODS) if about.ffd >= FFD["1.2"] else 0,
+        agents=about.agents,
     )
 
 

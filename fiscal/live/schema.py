@@ -64,7 +64,6 @@ VAT_NAMES = {
     "20/120": Vat.VAT_20_120,
     "22/122": Vat.VAT_22_122,
 }
-_AGENT_NAMES = {about.name: kind for kind, about in agents.KINDS.items()}
 _PART = re.compile(r"[0-9]{1,12}/[0-9]{1,12}")
 TYPE_NAMES = {member.name.lower(): member for member in SettlementType}
 METHOD_NAMES = {member.name.lower(): member for member in SettlementMethod}
@@ -175,7 +174,7 @@ class MarkIn(_Strict):
 class AgentIn(_Strict):
     """For whom a line is sold; which fields a kind of agent owes says `fiscal.agents`."""
 
-    kind: Annotated[int, _named(_AGENT_NAMES)]
+    kind: Annotated[int, _named(agents.NAMES)]
     supplier_inn: str = ""
     supplier_name: str = ""
     supplier_phones: tuple[str, ...] = ()

@@ -79,6 +79,7 @@ def about(config: Config, register: Register) -> makes.About:
         register.name,
         facts.entity,
         facts.taxation,
+        facts.agents,
         site,
         FFD[register.ffd],
         register.prints,

@@ -102,7 +102,7 @@ def test_a_drive_is_closed_and_the_next_one_registered(make: Callable[..., Any],
     assert forms(new) == [11]
     after = new.registration
     assert before is not None and after is not None
-    kept = ("inn", "rnm", "taxation", "mode", "user", "address", "place", "ffd")
+    kept = ("inn", "rnm", "taxation", "agents", "mode", "user", "address", "place", "ffd")
     assert {name: getattr(after, name) for name in kept} == {name: getattr(before, name) for name in kept}
     recorded = line.run(driver.fiscalize(make_receipt(), MARK))
     assert isinstance(recorded, Recorded) and (recorded.document, recorded.drive) == (3, NEW)

@@ -13,6 +13,7 @@ from shtrih_line import MARK, SITE, START_S, Line, make_receipt
 
 from fiscal.emulators.atol_dispatch import HANDLERS as atol_handlers  # noqa: N811
 from fiscal.emulators.atol_dispatch import CommandError as AtolError
+from fiscal.emulators.drive import Drive
 from fiscal.emulators.marking_keys import issue
 from fiscal.emulators.marking_service import MarkingService, State
 from fiscal.engine.outcomes import Attempt, Blame, Found, Recorded, Refused
@@ -230,6 +231,20 @@ def test_agents_stand_in_their_lines(make: str, ffd: int) -> None:
     )
     assert second[1224] == ((1171, "+79001234567"), (1225, "ООО Продавец")) and second[1222] == 32
     assert 1222 not in third and made.get(1057) is None
+
+
+def test_a_register_sells_for_no_agent_it_is_not_registered_as(make: str) -> None:
+    """FFD 1.05; FFD 1.2 registers no kinds."""
+    for ffd, sold in ((2, False), (FFD_12, True)):
+        register, line = shop(make, ffd=ffd)
+        drive = Drive("9999078900004321")
+        drive.register(replace(register.drive.registration, agents=32), START_S)
+        assert decode(drive.find(1).tlv).get(1057) == (None if sold else 32)
+        register.put_in(drive)
+        for agent, fine in ((COMMISSION, True), (BANK, sold)):
+            items = (Item("Чай", 10_000, 1_000_000, 10_000, Vat.VAT_22, agent=agent),)
+            outcome = sell(line, make_receipt(0, items=items, payments=Payments(10_000)))
+            assert isinstance(outcome, Recorded if fine else Refused), outcome
 
 
 def test_of_one_kind_of_agent_the_receipt_of_the_old_format_says_so(make: str) -> None:
