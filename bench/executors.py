@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -94,7 +95,7 @@ def completed(
                 return
             future = done.get()
             yield numbers.pop(future), future.result()
-    except (BrokenExecutor, CancelledError) as error:
+    except BrokenExecutor as error:
         raise WorkersError(
             "a worker went away in the middle (killed, or out of memory?); run it again, with fewer workers"
         ) from error
@@ -148,6 +149,7 @@ def _cluster(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client, KilledWorker
         from distributed.comm.addressing import get_address_host_port
+        from distributed.comm.core import CommClosedError
     except ImportError:
         raise WorkersError(
             "a cluster needs Dask: python -m pip install -c requirements.txt -e '.[cluster]'"
@@ -162,14 +164,62 @@ def _cluster(address: str) -> Iterator[Executor]:
             f"{address}: no Dask scheduler answers there ({reason}); give its address, such as tcp://10.0.0.5:8786"
         ) from None
     try:
-        _must_be_like_us(client, address)
-        yield client.get_executor(pure=False)
+        with _silence(
+            "distributed", "tornado.application"
+        ):  # they would tell in many lines what is told here in one
+            try:
+                _must_be_like_us(client, address)
+                yield _DaskExecutor(client)
+            finally:
+                client.close()
     except KilledWorker as error:
         raise WorkersError(
             f"{address}: workers died again and again at the same work (killed, or out of memory?): {error}"
         ) from error
+    except (CommClosedError, CancelledError) as error:
+        raise WorkersError(f"{address}: the scheduler went away in the middle; run it again") from error
+
+
+@contextlib.contextmanager
+def _silence(*libraries: str) -> Iterator[None]:
+    """No log lines of these libraries for a while, whatever the levels of their parts are."""
+    names = [name for name in logging.root.manager.loggerDict if name.startswith(libraries)]
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
     finally:
-        client.close()
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+class _DaskExecutor(Executor):
+    """A cluster's client as an executor.
+
+    Dask has one, too, but an answer that is under way when the scheduler goes never comes to an end there, and who waits for it, waits for
+    ever.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def submit(self, fn: Callable[..., Answer], /, *args: Any, **kwargs: Any) -> Future[Answer]:
+        answer: Future[Answer] = Future()
+        work = self._client.submit(fn, *args, pure=False, **kwargs)
+
+        def finish(work: Any) -> None:
+            if not answer.set_running_or_notify_cancel():
+                return
+            try:
+                answer.set_result(work.result())
+            except BaseException as error:  # whatever it is, the one who waits has to know
+                answer.set_exception(error)
+
+        answer.add_done_callback(lambda done: work.cancel() if done.cancelled() else None)
+        work.add_done_callback(finish)
+        return answer
 
 
 def _must_be_like_us(client: Any, address: str) -> None:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
@@ -27,6 +28,16 @@ def where(number: int) -> tuple[int, int]:
     """The number again, and the process that had it; odd ones take longer, so that answers overtake each other."""
     time.sleep(0.05 * (number % 2))
     return number, os.getpid()
+
+
+def meet(place: tuple[str, int]) -> int:
+    """Wait in a folder until so many processes are there, each with a task of its own."""
+    folder, wanted = Path(place[0]), place[1]
+    (folder / str(os.getpid())).touch()
+    end = time.monotonic() + 60
+    while len(list(folder.iterdir())) < wanted and time.monotonic() < end:
+        time.sleep(0.01)
+    return len(list(folder.iterdir()))
 
 
 def fail_at_three(number: int) -> int:

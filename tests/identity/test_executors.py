@@ -17,13 +17,6 @@ from bench.what_matters import what_matters
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
 
-def sizes(executor: Executor | None) -> Any:
-    """A farm that the days decide upon: below it they are late, at it they are not."""
-    found = bench.size(scenario(), 0.01, replications=9, executor=executor)
-    assert found.registers is not None and found.registers > 1
-    return found.as_json()
-
-
 def matters(executor: Executor | None) -> Any:
     return what_matters(scenario(), replications=2, effort=2, executor=executor).as_json()
 
@@ -32,7 +25,7 @@ def scenario() -> bench.Scenario:
     return bench.load(SCENARIOS / "z_windows_together.toml")
 
 
-QUESTIONS: dict[str, Callable[[Executor | None], Any]] = {"size": sizes, "what_matters": matters}
+QUESTIONS: dict[str, Callable[[Executor | None], Any]] = {"what_matters": matters}
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from local_cluster import dask_cluster, die_at_three, fail_at_three, hash_of_its_own, where
+from local_cluster import dask_cluster, die_at_three, fail_at_three, hash_of_its_own, meet, where
 
 from bench import executors
 from bench.executors import WorkersError, completed, mapped, open_executor
@@ -32,8 +33,7 @@ def test_processes_answer_in_the_order_asked() -> None:
     with open_executor(2) as executor:
         found = mapped(executor, where, NUMBERS, lambda done, whole: told.append((done, whole)))
     assert [number for number, _ in found] == NUMBERS
-    pids = {pid for _, pid in found}
-    assert len(pids) == 2 and os.getpid() not in pids
+    assert os.getpid() not in {pid for _, pid in found}
     assert told == [(n + 1, len(NUMBERS)) for n in NUMBERS]
 
 
@@ -41,8 +41,14 @@ def test_a_cluster_answers_in_the_order_asked(cluster: str) -> None:
     with open_executor(dask=cluster) as executor:
         found = mapped(executor, where, NUMBERS)
     assert [number for number, _ in found] == NUMBERS
-    pids = {pid for _, pid in found}
-    assert len(pids) == 2 and os.getpid() not in pids
+    assert os.getpid() not in {pid for _, pid in found}
+
+
+def test_workers_work_at_the_same_time(cluster: str, tmp_path: Path) -> None:
+    for name, where_to in {"processes": {"workers": 2}, "dask": {"dask": cluster}}.items():
+        (tmp_path / name).mkdir()
+        with open_executor(**where_to) as executor:  # type: ignore[arg-type]
+            assert mapped(executor, meet, [(str(tmp_path / name), 2)] * 2) == [2, 2]
 
 
 def test_threads_and_any_other_executor_will_do() -> None:
