@@ -187,6 +187,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{folder}: cannot be written: {reason}", file=sys.stderr)
         return USAGE
     import bench
+    from bench import theory_beside
     from bench.progress import Bar
 
     if options.trace is not None:
@@ -230,6 +231,8 @@ def _run(options: argparse.Namespace) -> int:
         print(json.dumps(summary, ensure_ascii=False))
     else:
         print(result.report())
+        if compared := theory_beside.table(theory_beside.beside(result)):
+            print(f"\n{compared}")
         if len(results) > 1:
             print(_intervals(results))
         if folder is not None:

@@ -28,8 +28,8 @@ from bench.scenario import Scenario
 from bench.scenario_model import US_PER_S
 from bench.simulate import Place, engine_config, places
 from bench.statistics import rule_of_three
-from bench.theory import MMc, beside
-from bench.theory_staffing import closed_window, largest_burst
+from bench.theory import beside
+from bench.theory_staffing import closed_window, hour_by_hour, largest_burst
 from bench.what_if import more_orders, z_report_minutes, z_reports_of
 from bench.wording import share_text, wait_text
 from fiscal.engine.config import EngineConfig
@@ -301,24 +301,6 @@ class Outlooks:
             if len(one.services) > _SPEEDS_KEPT:
                 one.services.clear()
         return self._made[rate]
-
-
-def hour_by_hour(
-    receipts: Sequence[float] | npt.NDArray[np.float64], servers: int, service_s: float, deadline_s: float
-) -> float:
-    """Late share of a day given as receipts in each hour: each hour as its own M/M/c in steady state, an hour above capacity wholly late.
-
-    The pointwise-stationary approximation (Green and Kolesar 1991) of the share whose sojourn exceeds the deadline.
-    """
-    late = total = 0.0
-    for count in np.asarray(receipts, dtype=float).tolist():
-        rate = count / 3600
-        total += count
-        if rate * service_s >= servers:
-            late += count
-        elif rate > 0:
-            late += count * MMc(servers, rate, service_s).sojourn_exceeds(deadline_s)
-    return late / total if total else 0.0
 
 
 def _little(share: float) -> str:

@@ -188,6 +188,15 @@ class Result(Measured):
         """The summary as text, for 80 columns."""
         return report.text(self)
 
+    def theory(self) -> pd.DataFrame:
+        """What formulas say of the same day beside the answers (`bench.theory_beside`): answer, simulated, theory, formula, source."""
+        from bench.theory_beside import beside
+
+        return pd.DataFrame(
+            [(*row, row.source) for row in beside(self)],
+            columns=["answer", "simulated", "theory", "formula", "source"],
+        )
+
     def figures(self) -> dict[str, charts.Chart]:
         """All charts, by the name of their file."""
         return {

@@ -18,7 +18,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from bench.theory import MMc, erlang_c
+import numpy as np
+import numpy.typing as npt
+
+from bench.theory import MMc, erlang_c, mgc_wait_s
 
 _NORMAL = NormalDist()
 
@@ -48,20 +51,32 @@ def square_root_staffing(load: float, beta: float) -> int:
     return max(1, math.ceil(load + beta * math.sqrt(load) - 1e-9))
 
 
+Hourly = Sequence[float] | npt.NDArray[np.float64]
+"""Receipts in each hour of a day."""
+
 Quality = Callable[[MMc], float]
 """What is held down: of a queue, the number that must not exceed the target."""
 
 
-def smallest(rate: float, service_s: float, target: float, quality: Quality, most: int = 100_000) -> int:
+def smallest(rate: float, service_s: float, target: float, quality: Quality, most: int = 10_000) -> int:
     """The fewest servers of M/M/c that keep ``quality`` at or under ``target``, e.g. ``lambda q: q.sojourn_exceeds(300)``."""
     if not target > 0:
         raise ValueError(f"a target of {target} is out of reach: a random queue is never perfect")
-    servers = max(1, math.floor(rate * service_s) + 1)
-    while servers <= most:
-        if quality(MMc(servers, rate, service_s)) <= target:
-            return servers
-        servers += 1
-    raise ValueError(f"not even {most} servers reach the target {target:g}")
+    least = max(1, math.floor(rate * service_s) + 1)
+    return _fewest(lambda servers: quality(MMc(servers, rate, service_s)) <= target, least, most, target)
+
+
+def _fewest(keeps: Callable[[int], bool], least: int, most: int, target: float) -> int:
+    """The smallest number of servers that keeps, bracketed by doubling and then bisected: more are never worse."""
+    below, count = least - 1, least
+    while count > most or not keeps(count):
+        if count >= most:
+            raise ValueError(f"not even {most} servers reach the target {target:g}")
+        below, count = count, min(2 * count, most)
+    while count - below > 1:
+        middle = (below + count) // 2
+        below, count = (below, middle) if keeps(middle) else (middle, count)
+    return count
 
 
 def waiting_share_staffing(load: float, waiting_share: float) -> int:
@@ -94,6 +109,54 @@ def sipp(
         (1 - part) * rates[(i - int(whole)) % n] + part * rates[(i - int(whole) - 1) % n] for i in range(n)
     ]
     return [smallest(rate, service_s, target, quality) if rate > 0 else 1 for rate in lagged]
+
+
+def hour_by_hour(receipts: Hourly, servers: int, service_s: float, deadline_s: float) -> float:
+    """Late share of a day given as receipts in each hour: each hour as its own M/M/c in steady state, an hour above capacity wholly late.
+
+    The pointwise-stationary approximation (Green and Kolesar 1991) of the share whose sojourn exceeds the deadline. It sees neither
+    closings nor bursts nor outages.
+    """
+    late = total = 0.0
+    for count in np.asarray(receipts, dtype=float).tolist():
+        total += count
+        if count * service_s / 3600 >= servers:
+            late += count
+        elif count > 0:
+            late += count * MMc(servers, count / 3600, service_s).sojourn_exceeds(deadline_s)
+    return late / total if total else 0.0
+
+
+def hour_by_hour_wait_s(receipts: Hourly, servers: int, service_s: float, service_cv2: float) -> float:
+    """Mean time from payment to the document, each hour as its own M/G/c (`bench.theory.mgc_wait_s`).
+
+    Infinite with an hour above capacity.
+    """
+    total, waited = 0.0, 0.0
+    for count in np.asarray(receipts, dtype=float).tolist():
+        if count * service_s / 3600 >= servers:
+            return math.inf
+        if count > 0:
+            total += count
+            waited += count * mgc_wait_s(servers, count / 3600, service_s, service_cv2)
+    return service_s + waited / total if total else 0.0
+
+
+def hour_by_hour_staffing(
+    receipts: Hourly, service_s: float, deadline_s: float, late_share: float, most: int = 10_000
+) -> int:
+    """The fewest servers whose late share over the whole day is at most ``late_share``, by `hour_by_hour`.
+
+    Raises ValueError for a target of zero, and when not even ``most`` are enough.
+    """
+    if not late_share > 0:
+        raise ValueError(f"a target of {late_share} is out of reach: a random queue is never perfect")
+    return _fewest(
+        lambda servers: hour_by_hour(receipts, servers, service_s, deadline_s) <= late_share,
+        1,
+        most,
+        late_share,
+    )
 
 
 def modified_offered_load(
