@@ -96,8 +96,9 @@ def ended(process: subprocess.Popen[str], number: int) -> int:
 class Emulated:
     """A register in a process of its own, at a fixed port, so that it can be killed and come back."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, make: str = "shtrih") -> None:
         self.name = name
+        self.make = make
         self.folder = folder
         self.drive = folder / f"{name}.drive"
         self.address = f"127.0.0.1:{free_port()}"
@@ -105,7 +106,7 @@ class Emulated:
 
     def _run(self) -> subprocess.Popen[str]:
         process = started(
-            "emulate", "shtrih", "--tcp", self.address, "--name", self.name, "--drive", self.drive,
+            "emulate", self.make, "--tcp", self.address, "--name", self.name, "--drive", self.drive,
             "--speed", 200, cwd=self.folder,
         )  # fmt: skip
         assert process.stdout is not None
@@ -297,6 +298,24 @@ def rig(tmp_path: Path) -> Iterator[tuple[Rig, list[Emulated]]]:
             ended(one.process, signal.SIGKILL)
 
 
+@pytest.fixture
+def web_rig(tmp_path: Path) -> Iterator[tuple[Rig, list[Emulated]]]:
+    """Two ATOL registers, each behind a web server that forgets everything when its process is killed."""
+    registers = [Emulated(name, tmp_path, "atol-web") for name in ("kkt1", "kkt2")]
+    port = free_port()
+    (tmp_path / "shop.toml").write_text(
+        CONFIG.format(port=port)
+        + "".join(
+            REAL.format(name=one.name, address=f"http://{one.address}") + 'make = "atol"\nprotocol = "web"\n'
+            for one in registers
+        )
+    )
+    yield Rig(tmp_path, f"http://127.0.0.1:{port}", ("shop.toml",)), registers
+    for one in registers:
+        if one.process.poll() is None:
+            ended(one.process, signal.SIGKILL)
+
+
 def murders(rig: Rig, registers: list[Emulated], rounds: int, seed: int, *, power: bool) -> None:
     """Kill ``rounds`` times while three shops submit; then let it finish, and count."""
     chance = random.Random(seed)
@@ -339,6 +358,12 @@ def murders(rig: Rig, registers: list[Emulated], rounds: int, seed: int, *, powe
 
 def test_two_dozen_kills_lose_and_double_nothing(rig: tuple[Rig, list[Emulated]]) -> None:
     murders(*rig, rounds=24, seed=1, power=False)
+
+
+def test_kills_behind_web_servers_lose_and_double_nothing(
+    web_rig: tuple[Rig, list[Emulated]],
+) -> None:
+    murders(*web_rig, rounds=8, seed=1, power=True)
 
 
 @pytest.mark.swarm

@@ -24,7 +24,7 @@ Truth = Callable[[Any], Steps]
 REQUESTS = "/api/v2/requests"
 ATTEMPTS = 200
 """So many tasks about one thing may fail before a person must look."""
-POLL_US = 50_000
+POLL_US = 20_000
 LONGEST_POLL_US = 1_000_000
 QUESTION_US = 15_000_000
 """A question waits for the register, which may be at work."""
