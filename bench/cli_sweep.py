@@ -152,6 +152,8 @@ def run(options: argparse.Namespace) -> int:
         for place in (folder, options.plot and options.plot.parent):
             if place is not None and (reason := unwritable(place)):
                 raise ValueError(f"{place}: cannot be written: {reason}")
+        if options.plot is not None and (reason := _undrawable(options.plot)):
+            raise ValueError(reason)
         return _run(options, plan, folder)
     except (ScenarioError, BrokenPipeError):
         raise
@@ -175,8 +177,6 @@ def _run(options: argparse.Namespace, plan: Any, folder: Path | None) -> int:
             bar.close()
             print(_interrupted(len(plan), folder), file=sys.stderr)
             return 130
-    if options.plot is not None:
-        (found.plot_heat() if found.is_map else found.plot_lines()).savefig(options.plot)
     if options.json:
         print(json.dumps(found.as_json(), ensure_ascii=False))
     elif options.csv:
@@ -187,7 +187,23 @@ def _run(options: argparse.Namespace, plan: Any, folder: Path | None) -> int:
             f"\ntable and answers: {folder}"
             + (f" ({found.taken} of {len(plan)} were there)" if found.taken else "")
         )
+    if options.plot is not None:  # last: what was found is told, also when it cannot be drawn
+        options.plot.parent.mkdir(parents=True, exist_ok=True)
+        (found.plot_heat() if found.is_map else found.plot_lines()).savefig(options.plot)
     return 0
+
+
+def _undrawable(path: Path) -> str:
+    """Why no picture can be written under this name; empty when one can."""
+    from bench.charts_style import Chart
+
+    known = sorted(Chart().canvas.get_supported_filetypes())
+    kind = path.suffix.removeprefix(".").lower()
+    return (
+        ""
+        if kind in known
+        else f"--plot {path}: no kind of picture; end the name in one of: {', '.join(known)}"
+    )
 
 
 def _interrupted(tasks: int, folder: Path | None) -> str:

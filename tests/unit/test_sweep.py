@@ -353,13 +353,13 @@ def test_the_command_writes_table_and_picture(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     line = ["sweep", QUIET, "--vary", f"{COUNT}=1..2", "--vary", "farm.policy=central,round_robin", "--workers", "1",
-            "--replications", "2", "--late-share", "0.01", "--plot", "lines.png"]  # fmt: skip
+            "--replications", "2", "--late-share", "0.01", "--plot", "figures/lines.png"]  # fmt: skip
     assert cli.main(line) == 0
     told = capsys.readouterr().out
     assert "4 configurations, 2 days" in told
     [folder] = (tmp_path / "runs").iterdir()
     assert str(folder.relative_to(tmp_path)) in told
-    assert (tmp_path / "lines.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "figures" / "lines.png").read_bytes().startswith(b"\x89PNG")
     assert cli.main(line) == 0
     assert "(2 of 2 were there)" in capsys.readouterr().out
     assert cli.main([*line, "--csv"]) == 0
@@ -388,6 +388,7 @@ def test_the_command_writes_table_and_picture(
         (["--vary", f"{COUNT}=1", "--seed", "-1"], 2, "must not be negative"),
         (["--vary", f"{COUNT}=1", "--dask", "tcp://127.0.0.1:1"], 2, "no Dask scheduler answers there"),
         (["--vary", f"{COUNT}=1", "--out", "/dev/null/x"], 2, "cannot be written"),
+        (["--vary", f"{COUNT}=1", "--plot", "heat.xls"], 2, "no kind of picture"),
     ],
 )
 def test_wrong_questions_get_one_line(
@@ -403,6 +404,25 @@ def test_wrong_questions_get_one_line(
     err = capsys.readouterr().err
     assert told in err and err.count("\n") == 1
     assert not list(tmp_path.rglob("table.csv"))
+
+
+def test_what_cannot_be_drawn_is_told_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = [
+        "sweep",
+        QUIET,
+        "--vary",
+        "farm.policy=central,round_robin",
+        "--replications",
+        "1",
+        "--workers",
+        "1",
+        "--csv",
+    ]
+    assert cli.main([*line, "--plot", str(tmp_path / "lines.png")]) == 2
+    told = capsys.readouterr()
+    assert told.out.count("\n") == 3 and "no numbers" in told.err
 
 
 def test_a_value_alone_is_not_taken_for_its_letters() -> None:
