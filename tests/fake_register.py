@@ -107,6 +107,7 @@ class FakeRegister:
     confirmed: int = 0  # the operator has the documents up to this one
     operator: bool = True
     accepts_clock: bool = True
+    tells_shift: bool = True  # with every document, which no make in use does
     valid_until_s: int = 0
     unsent_since_s: int = 0  # when the first unsent document was made, where a test wants it long ago
     old_drives: list[tuple[str, list[Document]]] = field(default_factory=list)
@@ -146,7 +147,7 @@ class FakeRegister:
             self.opened_us = now_us
             self.add("open")
         document = self.add("receipt", text, int(sale.type), sale.total_kop)
-        return Recorded(document.number, 4242, time_s, self.drive, self.shift)
+        return Recorded(document.number, 4242, time_s, self.drive, self.shift if self.tells_shift else 0)
 
     def z_report(self) -> ShiftClosed:
         mine = [d for d in self.documents if d.kind == "receipt" and d.shift == self.shift]
@@ -203,7 +204,8 @@ class FakeRegister:
         if isinstance(task, events.Find):
             for document in self.documents[task.attempt.last_document :]:
                 if document.mark == task.attempt.mark:
-                    recorded = Recorded(document.number, 4242, time_s, self.drive, document.shift)
+                    shift = document.shift if self.tells_shift else 0
+                    recorded = Recorded(document.number, 4242, time_s, self.drive, shift)
                     return Found(recorded, len(self.documents))
             return Found(None, len(self.documents))
         if isinstance(task, events.CloseShift):

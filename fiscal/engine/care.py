@@ -249,11 +249,13 @@ class Care(Core):
         elif station.shift == states.SHIFT_EXPIRED:
             station.close_asked = True
         elif was != states.SHIFT_OPEN or station.close_at_us is None or seen.shift_number != number:
-            # only the journal knows since when, if it was this shift
-            known_us = station.shift_opened_us if was == states.SHIFT_UNKNOWN else None
-            if known_us is None or seen.shift_number != number:
-                known_us = now_us
-            self._shift_opened(station, seen.shift_number, known_us)
+            # the register does not say since when: the journal may, if it was this shift
+            opened_us = station.shift_opened_us
+            if number and seen.shift_number > number and opened_us is not None:
+                self._owe_report(station)
+            if opened_us is None or (number and seen.shift_number != number):
+                opened_us = now_us
+            self._shift_opened(station, seen.shift_number, opened_us)
 
     def _owe_report(self, station: Station) -> None:
         """A shift was closed, and nobody told the engine: by a command whose answer was lost, before a crash, by hand."""

@@ -82,10 +82,12 @@ class Printing(Intake):
             self._owe_report(station)  # somebody closed the shift, and this receipt has opened another
             self._shift_opened(station, recorded.shift, now_us)
         if station.shift != states.SHIFT_OPEN:
+            # many registers do not tell the number: it is the one after the shift that was closed
+            number = recorded.shift or station.shift_number + (station.shift == states.SHIFT_CLOSED)
             opened_us = station.shift_opened_us
-            if opened_us is None or recorded.shift != station.shift_number:
+            if opened_us is None or number != station.shift_number:
                 opened_us = now_us
-            self._shift_opened(station, recorded.shift, opened_us)
+            self._shift_opened(station, number, opened_us)
         self._write(
             records.Documented(entry.key, attempt, station.facts.name, recorded, entry.recorded_wall_us),
             self._recorded,

@@ -98,11 +98,23 @@ class Rebuilt:
         if station is not None:
             entry.register = station.index
             station.unconfirmed.append(entry)
-            station.last_document = record.recorded.document
-            station.drive = record.recorded.drive
-            if station.shift_opened_us is None or record.recorded.shift != station.shift_number:
-                station.shift_opened_us = record.recorded_wall_us - self.wall_offset_us
-                station.shift_number = record.recorded.shift
+            self._see_shift(station, record)
+
+    def _see_shift(self, station: Station, record: records.Documented) -> None:
+        """Which shift a document says is open, and since when. Many registers do not tell its number: it follows the one that ended."""
+        recorded = record.recorded
+        if recorded.drive != station.drive:
+            station.drive, station.last_document = recorded.drive, 0
+            station.shift_opened_us, station.shift_number = None, 0
+        if recorded.document < station.last_document:
+            return  # found late: of a shift that has ended meanwhile
+        station.last_document = recorded.document
+        number = recorded.shift or station.shift_number
+        if station.shift_opened_us is None or number != station.shift_number:
+            if not recorded.shift and number:
+                number += 1
+            station.shift_opened_us = record.recorded_wall_us - self.wall_offset_us
+            station.shift_number = number
 
     def _set_aside(self, record: records.SetAside) -> None:
         entry = self.entries[record.key]
@@ -186,8 +198,9 @@ class Rebuilt:
         if station is None:
             return
         station.reports.append((record.drive, record.document))
-        if record.shift >= station.shift_number:
-            station.shift_opened_us = None
+        if record.drive != station.drive or record.shift >= station.shift_number:
+            station.drive = record.drive
+            station.shift_opened_us, station.shift_number = None, record.shift
             station.last_document = record.document
 
     def _settle(self) -> None:
