@@ -39,6 +39,7 @@ from bench.traffic_arrays import receipt_arrays
 
 ServiceKey = tuple[str, int, int]
 _PIECES = 8  # days go to workers in so many pieces
+_HOUR_US = 3_600 * US_PER_S
 DRAIN_US = 86_400 * US_PER_S
 """How long after the end of the orders a queue may still be worked off, before what waits counts as late."""
 
@@ -197,11 +198,12 @@ def _slower(place: Place, factor: float) -> Place:
 
 
 class Overview(NamedTuple):
-    """What a day brings: receipts, their kinds, and the load they are (erlangs, `offered_load`)."""
+    """What a day brings: receipts, their kinds, the load they are (erlangs, `offered_load`), receipts in each hour of the run."""
 
     receipts: int
     kinds: tuple[kernel.Kind, ...]
     load: float
+    hourly: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +286,8 @@ def _overviews_of_piece(piece: _Piece) -> list[Overview]:
 
 
 def _overview(scenario: Scenario, one: Day) -> Overview:
-    return Overview(len(one.traffic), one.kinds, offered_load(scenario, one))
+    hours = np.bincount(one.traffic.at_us // _HOUR_US, minlength=-(-scenario.duration_us // _HOUR_US))
+    return Overview(len(one.traffic), one.kinds, offered_load(scenario, one), tuple(hours.tolist()))
 
 
 @functools.lru_cache(maxsize=256)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench import kernel
@@ -28,7 +29,9 @@ from bench.growth import Growth
 from bench.planner import Lateness, Overview, SameDays, day, left_out, offered_load, unavoidably_late
 from bench.progress import Progress
 from bench.scenario import Scenario, ScenarioError
+from bench.scenario_model import US_PER_S
 from bench.statistics import Interval, rule_of_three, t_interval, wilson
+from bench.theory_staffing import hour_by_hour_staffing
 from bench.what_if import more_orders, z_report_minutes, z_reports_of
 
 MOST = 256
@@ -79,6 +82,8 @@ class Sizing:
     kinds: tuple[kernel.Kind, ...] = ()
     question: str = ""
     why: str = ""
+    theory: int | None = None
+    """Registers in all that theory takes, hour by hour; None when it has no answer."""
 
     @property
     def ok(self) -> bool:
@@ -147,6 +152,7 @@ class Sizing:
             "policy": self.policy,
             "days": self.days,
             "load_erlangs": self.load,
+            "theory_registers_in_all": self.theory,
             "share_of_days_with_a_late_receipt": bad,
             "farms": self.table.to_dict("records"),
             "one_more_register_buys": None
@@ -181,6 +187,10 @@ class Sizing:
             )
             lines += [self._line(row) for row in self.table.to_dict("records")]
             lines.append(f"\nreceipts alone keep {self.load:.2f} registers busy on the mean over the run")
+        if self.theory is not None:
+            lines.append(
+                f"theory, hour by hour (M/M/c; blind to closings, bursts, outages and divided queues): {self.theory} registers in all"
+            )
         if self.one_more is not None:
             share, longest = self.one_more["late_share"], self.one_more["longest_wait_s"]
             lines.append(
@@ -316,7 +326,20 @@ def size(
         assumptions=_assumptions(scenario, days, growth.template),
         kinds=kinds,
         question=scenario.question,
+        theory=_by_theory(scenario, days, late_share, most + growth.others),
     )
+
+
+def _by_theory(scenario: Scenario, days: Sequence[Overview], late_share: float, most: int) -> int | None:
+    """The fewest registers by `bench.theory_staffing.hour_by_hour_staffing`, for the mean day and the mean service."""
+    busy_s = math.fsum(one.load for one in days) * scenario.duration_us / US_PER_S
+    hourly = np.mean([one.hourly for one in days], axis=0)
+    try:
+        return hour_by_hour_staffing(
+            hourly, busy_s / sum(one.receipts for one in days), scenario.shop.deadline_s, late_share, most
+        )
+    except ValueError:
+        return None
 
 
 def enough(found: Lateness, late_share: float) -> bool:

@@ -156,3 +156,15 @@ def test_staffing_by_the_hour_is_the_fewest() -> None:
     with pytest.raises(ValueError, match="not even 2"):
         theory_staffing.hour_by_hour_staffing(day, 8.0, 60.0, 0.01, most=2)
     assert theory_staffing.hour_by_hour_wait_s([0, 0], 1, 8.0, 1.0) == 0
+
+
+def test_a_sizing_has_theory_beside_it() -> None:
+    """A farm that is a textbook queue needs what theory says, one more at most; closings at once need more."""
+    scenario = run("duration_h=4").scenario
+    answer = bench.size(scenario, 0.05, replications=8)
+    assert answer.theory is not None and answer.registers is not None
+    assert answer.theory <= answer.registers <= answer.theory + 1
+    assert f": {answer.theory} registers in all" in answer.report()
+    assert answer.as_json()["theory_registers_in_all"] == answer.theory
+    blind = bench.size(load(SCENARIOS / "z_windows_together.toml"), 0.01, replications=5)
+    assert blind.theory == 1 and blind.registers is not None and blind.registers > 3
