@@ -94,13 +94,18 @@ def _replace(options: argparse.Namespace) -> int:
         _said(_ask(client.post, f"{_path(name)}/replace-drive"))
     print(f"{name}: drive {old} is being replaced", flush=True)
     began = time.monotonic()
-    looked, shown, put_in = began, "", ""
+    looked, shown, put_in, trouble = began, "", "", ""
     while True:
         now = _register(client, name)
         step = now["replacement"]
         if step != shown and step is not None:
             shown = step
             print(f"{name}: {_STEPS.get(step, step)}", flush=True)
+        if (
+            now["state"] == "down" and now["detail"] != trouble
+        ):  # by itself it tries again and again; a person may do the step by hand
+            trouble = now["detail"]
+            print(f"{name}: {trouble}", flush=True)
         if step == "waiting_for_drive" and not put_in:
             put_in = _put_in(client, name) or "by a person"
         if step is None and (shown or now["drive"]["number"] != old):
