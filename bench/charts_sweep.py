@@ -32,7 +32,7 @@ def plot_heat(sweep: Sweep, x: str = "", y: str = "") -> Chart:
     One panel for each choice of the other paths. Raises ValueError for paths that were not varied or more panels than `PANELS`.
     """
     x, y = _axes(sweep, x, y)
-    others = [path for path in sweep.paths if path not in (x, y)]
+    others = _others(sweep, x, y)
     panels = _choices(sweep.table, others, PANELS, "panels")
     columns, rows = _values(sweep, x), _values(sweep, y)
     width, height = 1.6 + 0.72 * len(columns), 1.6 + 0.42 * len(rows)
@@ -78,7 +78,7 @@ def plot_lines(sweep: Sweep, x: str = "") -> Chart:
     Raises ValueError for a path that was not varied or has values that are no numbers, or for more curves than `LINES`.
     """
     [x] = _axes(sweep, x)
-    others = [path for path in sweep.paths if path != x]
+    others = _others(sweep, x)
     curves = _choices(sweep.table, others, LINES, "lines")
     if not pd.api.types.is_numeric_dtype(sweep.table[x]):
         raise ValueError(f"{x}: its values are no numbers; draw lines over one whose values are")
@@ -125,6 +125,11 @@ def _axes(sweep: Sweep, *wanted: str) -> list[str]:
     free = [p for p in (*numbers, *sweep.paths) if p not in wanted]
     free = list(dict.fromkeys(free))
     return [path or free.pop(0) for path in wanted]
+
+
+def _others(sweep: Sweep, *drawn: str) -> list[str]:
+    """The paths that tell panels or curves apart."""
+    return [path for path in sweep.paths if path not in drawn and len(_values(sweep, path)) > 1]
 
 
 def _choices(

@@ -17,6 +17,7 @@ from bench.executors import code_hash
 from bench.planner import Day, Lateness, day, lateness, left_out
 from bench.progress import Progress
 from bench.scenario import Scenario, apply_set, parse
+from bench.statistics import rule_of_three
 from bench.sweep_file import Answer
 
 MOST = 100_000
@@ -256,6 +257,8 @@ def _assumptions(scenario: Scenario, replications: int) -> tuple[str, ...]:
         f"{replications} independent days; configurations that do not differ in who comes share them",
         "each day begins with no shift open and nothing waiting; a register that has recorded nothing has no shift to close",
         "each interval is for its own configuration: the best of many looks a little better than it is; try it on other days (--seed)",
+        f"where no day had a late receipt, up to {rule_of_three(replications):.0%} of days may have one all the same (95 %); "
+        "more days (--replications) say more",
         "a register takes its service time for a receipt and its Z-report time for a closing; fidelity timed, not wire",
     ]
     accidents = left_out(scenario)

@@ -81,11 +81,15 @@ class Sweep:
 
     @property
     def fewest(self) -> pd.DataFrame:
-        """The rows that keep the target with the fewest registers, in the order of the table; none without a target, or when none does."""
+        """The rows that keep the target with the fewest registers; none without a target, or when none does.
+
+        The best comes first: the smaller late share, then the shorter longest wait, then the order of the table.
+        """
         if self.late_share is None:
             return self.table.head(0)
         enough = self.table[self.table["enough"]]
-        return enough[enough["registers"] == enough["registers"].min()]
+        fewest = enough[enough["registers"] == enough["registers"].min()]
+        return fewest.sort_values(["late_share", "longest_wait_s"], kind="stable")
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
