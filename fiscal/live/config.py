@@ -68,8 +68,15 @@ address = "/dev/ttyUSB0"          # COM3, or tcp://192.0.2.10:7778
 baud = 115200
 seed = "0.20"                     # rung up when it was set up: its running total begins there
 
-[[registers]]                     # ... and an emulated one
+[[registers]]                     # ... one behind ATOL's web server of JSON tasks ...
 name = "kkt2"
+make = "atol"
+protocol = "web"
+address = "http://192.0.2.11:16732"
+account = "cashier:secret"        # only when it asks
+
+[[registers]]                     # ... and an emulated one
+name = "kkt3"
 make = "shtrih"
 emulate = { device = "shtrih-m-01f", speed = 1.0 }
 """

@@ -448,6 +448,20 @@ def test_a_web_server_that_forgot_everything_is_no_matter(shop: Shop) -> None:
     assert shop.run(shop.driver.find(SIMPLE, Attempt(OTHER, 2))) == Found(None, 3)
 
 
+@pytest.mark.parametrize(
+    "said", ["{}", '{"fiscalParams":{"fiscalDocumentNumber":3}}', '{"fiscalParams":{"total":1}}']
+)
+def test_a_result_that_does_not_say_what_was_made_is_not_believed(shop: Shop, said: str) -> None:
+    """As when the server concluded that something was done, and could not read what."""
+    recorded = shop.run(shop.driver.fiscalize(SIMPLE, MARK))
+    entry = shop.register.server.queue.find(uuid_of("receipt", MARK, 1))
+    assert entry is not None
+    entry.parts[0].result = said
+    assert isinstance(shop.run(shop.driver.fiscalize(SIMPLE, MARK)), Unknown)
+    assert shop.run(shop.driver.find(SIMPLE, BEFORE)) == Found(recorded, 3)
+    assert marks(shop.register) == [MARK]
+
+
 def test_the_uuid_follows_from_the_mark(shop: Shop) -> None:
     shop.run(shop.driver.fiscalize(SIMPLE, MARK))
     client = Client(shop.register)

@@ -82,7 +82,7 @@ def test_a_missing_file_and_a_file_that_is_no_text(tmp_path: Path) -> None:
 def test_the_example_and_the_built_in_configuration_hold(tmp_path: Path) -> None:
     config = parse_config(EXAMPLE, "example", tmp_path)
     engine = config.engine_config()
-    assert [one.name for one in engine.registers] == ["kkt1", "kkt2"]
+    assert [one.name for one in engine.registers] == ["kkt1", "kkt2", "kkt3"]
     assert engine.close_at_s == (86_100,)
     assert config.journal.path == tmp_path / "var/journal.sqlite"
     assert config.registers[1].emulate is not None

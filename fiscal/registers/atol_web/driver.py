@@ -144,10 +144,12 @@ class AtolWebDriver(Unoffered):
         )
 
     def _truth(self, talk: WebTalk, receipt: Receipt, mark: str, made: dict[str, Any]) -> Steps:
-        """What a result says, when it is that of a receipt; else what the document says that it names, ``None`` when it is another."""
-        params = made["fiscalParams"]
-        if "total" in params:
+        """What a result says, when it is that of the receipt; else what the document says that it names, ``None`` when it is another."""
+        params = made.get("fiscalParams") or {}
+        if "total" in params and _kop(params["total"]) == receipt.total_kop:
             return _recorded(params)
+        if not {"fnNumber", "fiscalDocumentNumber"} <= params.keys():
+            raise TaskError(0, "the web server does not say which document it made")
         return (
             yield from self._look(talk, receipt, mark, params["fnNumber"], params["fiscalDocumentNumber"])
         )
@@ -173,10 +175,14 @@ class AtolWebDriver(Unoffered):
         return (yield from talk.do(task, "document", drive, number))["documentTLV"]
 
     def _find(self, talk: WebTalk, receipt: Receipt, attempt: Attempt) -> Steps:
+        def truth(made: dict[str, Any]) -> Steps:
+            try:
+                return (yield from self._truth(talk, receipt, attempt.mark, made))
+            except TaskError:
+                return None  # the drive's documents will tell
+
         drive = (yield from talk.ask("FnInfo"))["serial"]
-        recorded = yield from talk.claimed(
-            lambda made: self._truth(talk, receipt, attempt.mark, made), "receipt", attempt.mark
-        )
+        recorded = yield from talk.claimed(truth, "receipt", attempt.mark)
         last = int((yield from talk.ask("FnStatus"))["fiscalDocumentNumber"])
         if recorded is not None:
             return Found(recorded, last)
