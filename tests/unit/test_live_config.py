@@ -85,8 +85,8 @@ def test_the_example_and_the_built_in_configuration_hold(tmp_path: Path) -> None
     assert [one.name for one in engine.registers] == ["kkt1", "kkt2", "kkt3"]
     assert engine.close_at_s == (86_100,)
     assert config.journal.path == tmp_path / "var/journal.sqlite"
-    assert config.registers[1].emulate is not None
-    assert config.registers[1].emulate.drive == tmp_path / "var/kkt2.drive.sqlite"
+    assert config.registers[2].emulate is not None
+    assert config.registers[2].emulate.drive == tmp_path / "var/kkt3.drive.sqlite"
     assert config.defaults().taxation is Taxation.GENERAL
     demo = parse_config(DEMO.format(inn=DEMO_INN), "demo", tmp_path)
     assert len(demo.registers) == 2
