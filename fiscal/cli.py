@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         "  POST /registers/NAME/x-report       what the running shift has come to\n"
         "  POST /registers/NAME/replace-drive  close its drive and register the next; pause, resume, look, new-drive beside it\n"
         "  GET  /self-test                     what is wrong, and what to do\n"
+        "  GET  /registers/NAME/shifts/NUMBER/receipts   the receipts of a closed shift, or of the open one\n"
         "  GET  /z-reports                     closed shifts and whether they add up; ?format=csv or page\n"
         "  GET  /health\n"
         "  GET  /manual                        a page for a receipt by hand\n"

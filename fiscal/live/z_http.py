@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
+from fiscal.engine.engine import Engine
 from fiscal.engine.outcomes import ShiftTotals, Turnover, reason_of
 from fiscal.live.answers import answer, refusal
 from fiscal.live.runtime import Runtime, XReport
+from fiscal.live.views import receipt_json
 from fiscal.live.z_page import page
 from fiscal.watch import z_checks, z_tables
 from fiscal.watch.z_checks import FORMS, roubles
@@ -63,6 +65,33 @@ class ZPages:
         @app.post("/registers/{name}/x-report")
         async def x_report(name: str, paper: bool = False) -> Response:
             return await self._x_report(name, paper)
+
+        @app.get("/registers/{name}/shifts/{number}/receipts")
+        async def receipts(name: str, number: str) -> Response:
+            return await self._receipts(name, number)
+
+    async def _receipts(self, name: str, number: str) -> Response:
+        """The receipts of a shift: a closed one by its number, or the open one."""
+        if name not in self._names:
+            return refusal(404, f"no register {name!r}; there are: {', '.join(self._names)}")
+        if number != "open" and not (number.isascii() and number.isdigit() and len(number) < 9):
+            return refusal(422, f"shift: {number!r} is neither a number nor open")
+        found = await self._ask(lambda engine: self._of_shift(engine, name, number))
+        if found is None:
+            return refusal(404, f"no report of shift {number} of {name} is known")
+        return answer(200, {"register": name, "shift": number, "receipts": found})
+
+    def _of_shift(self, engine: Engine, name: str, number: str) -> list[dict[str, Any]] | None:
+        book = self._runtime.book
+        if number == "open":
+            shift = book.open_shifts().get(name)
+            keys: list[str] | None = [] if shift is None else list(shift.keys)
+        else:
+            keys = book.receipts(name, int(number))
+        if keys is None:
+            return None
+        views = (engine.status(key) for key in keys[:ROWS_LIMIT])
+        return [receipt_json(view) for view in views if view is not None]
 
     async def _z_reports(self, request: Request) -> Response:
         wanted = self._wanted(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from fiscal.live.views import framed, table
+from fiscal.live.views import framed, quoted, table
 from fiscal.live.z_chart import day_bars, running_lines
 from fiscal.watch.z_checks import FORMS, forms, roubles, verdict
 from fiscal.watch.z_tables import (
@@ -88,7 +88,7 @@ def _report(row: Row) -> str:
     ok = verdict(row.checks)
     cells = (
         escape(report.register),
-        str(report.number),
+        f'<a href="/registers/{quoted(report.register)}/shifts/{report.number}/receipts">{report.number}</a>',
         f"<b class=no>{WORDS[ok]}</b>" if ok is False else WORDS[ok],
         _moment(report.created_wall_us),
         _moment(report.confirmed_wall_us) or "not yet",

@@ -72,14 +72,16 @@ class OpenShift:
     register: str
     drive: str
     counted: Turnovers
+    keys: tuple[str, ...]
 
 
 class _Count:
     """Receipts added up, by settlement type."""
 
-    __slots__ = ("first_s", "rows", "taxation")
+    __slots__ = ("first_s", "keys", "rows", "taxation")
 
     def __init__(self) -> None:
+        self.keys: list[str] = []
         self.first_s = 0
         self.rows = [[0] * _SIZE for _ in SettlementType]
         self.taxation = 0
@@ -90,6 +92,7 @@ class _Count:
         for at, kop in enumerate((1, money.total_kop, *money.paid)):
             row[at] += kop
         self.taxation |= money.taxation
+        self.keys.append(money.key)
 
     def turnovers(self) -> Turnovers:
         a, b, c, d = (Turnover(*row) for row in self.rows)
@@ -99,9 +102,10 @@ class _Count:
 class _Money:
     """What of a receipt counts here."""
 
-    __slots__ = ("paid", "taxation", "total_kop", "type")
+    __slots__ = ("key", "paid", "taxation", "total_kop", "type")
 
-    def __init__(self, receipt: Receipt) -> None:
+    def __init__(self, key: str, receipt: Receipt) -> None:
+        self.key = key
         self.type = int(receipt.type)
         self.total_kop = receipt.total_kop
         self.paid = _paid(receipt.payments)
@@ -198,7 +202,7 @@ class Book:
             note(record)
 
     def _accepted(self, record: records.Accepted) -> None:
-        self._money[record.key] = _Money(record.receipt)
+        self._money[record.key] = _Money(record.key, record.receipt)
 
     def _documented(self, record: records.Documented) -> None:
         money = self._money[record.key] if record.key in self._reissued else self._money.pop(record.key)
@@ -237,6 +241,16 @@ class Book:
             found.append(shift.row)
         return found
 
+    def receipts(self, register: str, number: int) -> list[str] | None:
+        """Keys of the receipts of a shift that was closed, as they came; ``None`` when no report of it is known.
+
+        After a new drive the numbers begin again: then of the latest.
+        """
+        for shift in reversed(self._shifts):
+            if (shift.ended.register, shift.ended.shift) == (register, number):
+                return list(shift.count.keys)
+        return None
+
     def open_shifts(self) -> dict[str, OpenShift]:
         """By register: what was made since its last report, in the drive it used last."""
         found = {}
@@ -244,7 +258,7 @@ class Book:
             count = _Count()
             for _, time_s, money in drive.rest:
                 count.add(time_s, money)
-            found[drive.register] = OpenShift(drive.register, number, count.turnovers())
+            found[drive.register] = OpenShift(drive.register, number, count.turnovers(), tuple(count.keys))
         return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -183,6 +184,30 @@ def test_an_x_report(sold: httpx.Client, name: str) -> None:
     assert shown["running"]["sale"] == ("301.50" if count == 0 else "308.50")
     assert shown["agrees"] is True and shown["remarks"] == ""
     assert sold.post(f"/registers/{name}/x-report?paper=true").json()["sale"] == shown["sale"]
+
+
+def test_the_receipts_of_a_shift(sold: httpx.Client) -> None:
+    def keys(name: str, shift: str) -> list[str]:
+        answer = sold.get(f"/registers/{name}/shifts/{shift}/receipts")
+        assert answer.status_code == 200, answer.text
+        return [one["key"] for one in answer.json()["receipts"]]
+
+    both = [keys(name, "1") for name in ("kkt1", "kkt2")]
+    assert sorted(both[0] + both[1]) == sorted([*(f"s{n}" for n in range(6)), "r0", "r1"])
+    for name, found in zip(("kkt1", "kkt2"), both, strict=True):
+        shown = sold.get(f"/registers/{name}/shifts/1/receipts").json()["receipts"]
+        assert [one["register"] for one in shown] == [name] * 4
+        assert [one["document"]["number"] for one in shown] == [3, 4, 5, 6], found
+    assert sorted(keys("kkt1", "open") + keys("kkt2", "open")) == ["next day"]
+    for path, code in (
+        ("kkt1/shifts/7", 404),
+        ("kkt9/shifts/1", 404),
+        ("kkt1/shifts/x", 422),
+        ("kkt1/shifts/²", 422),
+    ):
+        assert sold.get(f"/registers/{path}/receipts").status_code == code
+    links = re.findall(r'href="(/registers/[^"]*)"', sold.get("/z-reports?format=page").text)
+    assert len(links) == 2 and all(sold.get(link).status_code == 200 for link in links)
 
 
 def test_no_x_report_of_a_register_that_is_not_there(sold: httpx.Client) -> None:
