@@ -15,6 +15,7 @@ one near the second and far above the first, that closings and bursts decide and
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -123,13 +124,13 @@ def table(rows: tuple[Beside, ...]) -> str:
     """Theory beside the answers, as text; "" when there is none."""
     if not rows:
         return ""
-    lines = ["Theory beside it", f"  {'answer':<32}{'simulated':>12}{'theory':>14}  formula"]
+    lines = ["Theory beside it", f"  {'answer':<31}{'simulated':>12}{'theory':>14}  formula"]
     for row in rows:
         simulated, theory = row.words
-        lines.append(f"  {row.answer:<32}{simulated:>12}{theory:>14}  {row.formula}")
-    return "\n".join(
-        [*lines, *(f"  {name}: {_SOURCES[name]}" for name in dict.fromkeys(r.formula for r in rows))]
-    )
+        lines.append(f"  {row.answer:<31}{simulated:>12}{theory:>14}  {row.formula}")
+    for name in dict.fromkeys(row.formula for row in rows):
+        lines += textwrap.wrap(f"{name}: {_SOURCES[name]}", 80, initial_indent="  ", subsequent_indent="    ")
+    return "\n".join(lines)
 
 
 def _seconds(moments: Any, begin: pd.Timestamp) -> Floats:

@@ -9,6 +9,7 @@ is, and each stays with the chance rate / highest. Both: Lewis and Shedler, *Nav
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,12 +134,15 @@ def _ready(scenario: Scenario, arrivals: ReadyArrivals) -> Means:
     calm = [(1 - shape.rush) * hour / whole for hour in shape.hours]
     faded = [1 - math.exp(-m / shape.fade_min) for m in range(24 * 60 + 1)]
 
+    @functools.cache
+    def orders(day: int) -> float:
+        return arrivals.orders_per_day * _calendar(scenario, arrivals, day) * arrivals.scale
+
     def rate(piece: int) -> float:
         day, minute = divmod(piece, 24 * 60)
         since = minute - shape.opens_h * 60
         rush = shape.rush * (faded[since + 1] - faded[since]) * 60 if since >= 0 else 0.0
-        a_day = arrivals.orders_per_day * _calendar(scenario, arrivals, day) * arrivals.scale
-        return a_day * (calm[minute // 60] + rush)
+        return orders(day) * (calm[minute // 60] + rush)
 
     return _pieces(scenario, 60, rate)
 

@@ -17,7 +17,7 @@ def share_text(share: float) -> str:
         text = f"{share * 100:.{digits}f}"
         if share in (0.0, 1.0) or float(text) not in (0.0, 100.0):
             break
-    return "below 0.000001 %" if share > 0 == float(text) else f"{text} %"
+    return "< 0.000001 %" if share > 0 == float(text) else f"{text} %"
 
 
 def percent(share: float) -> str:

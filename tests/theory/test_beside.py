@@ -128,10 +128,11 @@ def test_the_table_is_in_words() -> None:
     lines = text.splitlines()
     assert lines[0] == "Theory beside it" and lines[1].split() == ["answer", "simulated", "theory", "formula"]
     assert text.count("\n  one fast register: Lindley") == 1
+    assert all(len(line) <= 80 for line in lines)
     frame = found.theory()
     assert list(frame.columns) == ["answer", "simulated", "theory", "formula", "source"]
     assert frame["simulated"].tolist() == [one.simulated for one in beside(found)]
-    assert share_text(1e-12) == "below 0.000001 %" and share_text(0.0) == "0.00 %"
+    assert share_text(1e-12) == "< 0.000001 %" and share_text(0.0) == "0.00 %"
 
 
 def test_the_command_shows_it(
