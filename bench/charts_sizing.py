@@ -71,6 +71,7 @@ def plot_schedules(found: BestSchedule) -> Chart:
         rows = table[(table["late_share"] > 0) == late]
         if len(rows):
             ax.plot(rows["hour"], rows["mean_wait_s"], marker, color=colour, label=label, alpha=0.8)
+    low, high = float(table["hour"].min()), float(table["hour"].max())
     for one, name in ((found.own, "own"), (found.best, "best")):
         clock = one.schedule.close_at[0]
         hour = int(clock[:2]) + int(clock[3:5]) / 60
@@ -78,15 +79,15 @@ def plot_schedules(found: BestSchedule) -> Chart:
             (table["close_at"] == ", ".join(one.schedule.close_at))
             & (table["stagger_min"] == one.schedule.stagger_min)
         ]
+        side = (hour - low) / (high - low) if high > low else 0.5
         ax.annotate(
             f"{name}: {one.schedule}",
             (hour, float(row["mean_wait_s"].iloc[0])),
             xytext=(0, 22 if name == "own" else -26),
             textcoords="offset points",
-            ha="center",
+            ha="left" if side < 0.2 else "right" if side > 0.8 else "center",
             arrowprops={"arrowstyle": "-", "linewidth": 0.8},
         )
-    low, high = float(table["hour"].min()), float(table["hour"].max())
     ax.set_xlim(low - 0.5, high + 0.5)
     ax.margins(y=0.25)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
