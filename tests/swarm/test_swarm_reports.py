@@ -13,7 +13,9 @@ from bench.simulate import Simulation
 
 
 def test_the_scenario_has_every_kind_of_fault_there_is() -> None:
-    assert kinds() == set(REACH) - {"web_server_hang"}, "and that one has a swarm of its own: test_web_server.py"
+    assert kinds() == set(REACH) - {"web_server_hang"}, (
+        "and that one has a swarm of its own: test_web_server.py"
+    )
 
 
 def test_a_loss_is_reported_with_the_way_to_see_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
