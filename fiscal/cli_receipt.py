@@ -34,7 +34,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "name of the person and the reason, which the journal keeps, and ask before they do it. The same again makes no second one.",
         "examples:\n"
         '  echo \'{"items":[{"name":"Tea","price":"199.90"}],"buyer":{"email":"a@b.ru"}}\' | fiscal receipt -\n'
-        '  fiscal receipt --item "Tea;199.90;2;20%" --email a@b.ru --send --person "Ivanova A." --reason "order 17, site was down"\n'
+        '  fiscal receipt --item "Tea;199.90;2;22%" --email a@b.ru --send --person "Ivanova A." --reason "order 17, site was down"\n'
         '  fiscal receipt --type sale_return --item "Tea;199.90" --cash 199.90 --email a@b.ru --send --person ... --reason ...\n'
         '  fiscal receipt --corrects 2026-07-01 --item "Tea;199.90" --cash 199.90 --send --person ... --reason "no receipt that day"',
     )
@@ -47,7 +47,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--type", default="sale", help="sale (default), sale_return, purchase, purchase_return"
     )
     given.add_argument(
-        "--item", action="append", default=[], metavar=ITEM, help="a line; VAT such as 20%%, default none"
+        "--item", action="append", default=[], metavar=ITEM, help="a line; VAT such as 22%%, default none"
     )
     for form in _FORMS:
         given.add_argument(

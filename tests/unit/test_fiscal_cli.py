@@ -28,7 +28,20 @@ def run(*arguments: str) -> int:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "serve", "emulate", "receipt", "ports", "probe", "decode", "states", "selftest", "replace-drive"],
+    [
+        "",
+        "serve",
+        "emulate",
+        "receipt",
+        "z-reports",
+        "x-report",
+        "ports",
+        "probe",
+        "decode",
+        "states",
+        "selftest",
+        "replace-drive",
+    ],
 )
 def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*([command] if command else []), "--help") == 0
