@@ -24,7 +24,7 @@ class InnerLine:
     def __init__(self, register: Emulator) -> None:
         self.register = register
         self._talking: Talking | None = None
-        self._until_us: int | None = None  # how long the step in work waits
+        self._until_us: int | None = None  # how long the step in work waits; None between conversations
         self._receives = False
         self._inbox: deque[tuple[int, bytes]] = deque()
 
@@ -41,18 +41,22 @@ class InnerLine:
 
     def next_wakeup(self) -> int | None:
         """When `wake` has something to do."""
-        moments = [self.register.next_wakeup(), self._until_us if self.busy else None]
-        if self._inbox and self._receives:
-            moments.append(self._inbox[0][0])
-        return min((moment for moment in moments if moment is not None), default=None)
+        at_us = self.register.next_wakeup()
+        until_us = self._until_us
+        if until_us is None:
+            return at_us
+        if self._receives and self._inbox and self._inbox[0][0] < until_us:
+            until_us = self._inbox[0][0]
+        return until_us if at_us is None or until_us < at_us else at_us
 
     def wake(self, now_us: int) -> None:
         """Let the register act, then the driver."""
-        at_us = self.register.next_wakeup()
+        register = self.register
+        at_us = register.next_wakeup()
         while at_us is not None and at_us <= now_us:
-            self._inbox.extend(self.register.wake(at_us))
-            at_us = self.register.next_wakeup()
-        if not self.busy:
+            self._inbox.extend(register.wake(at_us))
+            at_us = register.next_wakeup()
+        if self._talking is None:
             self._inbox.clear()
         elif self._receives and self._inbox and self._inbox[0][0] <= now_us:
             self._go_on(self._inbox.popleft()[1], now_us)

@@ -166,18 +166,24 @@ class TaskQueue:
 
     def next_wakeup(self) -> int | None:
         """When `wake` has something to do."""
-        moments = [self._line.next_wakeup(), *(question.until_us for question in self._unanswered)]
-        return min((moment for moment in moments if moment is not None), default=None)
+        at_us = self._line.next_wakeup()
+        for question in self._unanswered:
+            if at_us is None or question.until_us < at_us:
+                at_us = question.until_us
+        return at_us
 
     def wake(self, now_us: int, since_us: int = 0) -> None:
         """Do what is due. ``since_us``: the driver did nothing before (the server hung)."""
-        at_us = self._line.next_wakeup()
+        line = self._line
+        at_us = line.next_wakeup()
         while at_us is not None and at_us <= now_us:
-            self._line.wake(at_us if at_us >= since_us else now_us)
-            self.begin(now_us)
-            at_us = self._line.next_wakeup()
-        for question in [each for each in self._unanswered if each.until_us <= now_us]:
-            self._say(question, TIMEOUT, text_of(TIMEOUT), "")
+            line.wake(at_us if at_us >= since_us else now_us)
+            if not line.busy:
+                self.begin(now_us)
+            at_us = line.next_wakeup()
+        if self._unanswered:
+            for question in [each for each in self._unanswered if each.until_us <= now_us]:
+                self._say(question, TIMEOUT, text_of(TIMEOUT), "")
 
     def begin(self, now_us: int) -> None:
         """Give the driver its next work: questions first."""
