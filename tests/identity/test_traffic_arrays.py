@@ -58,3 +58,20 @@ def test_receipts_of_one_moment_stand_in_the_order_of_their_keys() -> None:
         ],
     )
     assert same(scenario, 0) >= 1300
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["arrivals.backlog=300", "shop.max_lines_per_receipt=5"],
+        ["arrivals.backlog=12", "arrivals.bootstrap=weekdays", "arrivals.scale=2.5"],
+        ["arrivals.bootstrap=days", "duration_h=72"],
+        ["arrivals={kind='ready', profile='sale', orders_per_day=900, backlog=20}"],
+        ["arrivals={kind='sinusoidal', rate_per_h=30, return_share=0.1}"],
+        ["arrivals.bursts=[{at='12:00', orders=300, spread_s=60, shape='bell'}]"],
+    ],
+    ids=lambda changes: changes[0][:40],
+)
+def test_every_way_to_come(changes: list[str]) -> None:
+    scenario = bench.load(SCENARIOS / "black_friday.toml", changes)
+    assert same(scenario, 2) > 200
