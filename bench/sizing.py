@@ -31,6 +31,7 @@ from bench.progress import Progress
 from bench.scenario import Scenario, ScenarioError
 from bench.scenario_model import US_PER_S
 from bench.statistics import Interval, rule_of_three, t_interval, wilson
+from bench.statistics_precision import replications_needed
 from bench.theory_staffing import hour_by_hour_staffing
 from bench.what_if import more_orders, z_report_minutes, z_reports_of
 
@@ -134,6 +135,26 @@ class Sizing:
             for name, (before, after) in pairs.items()
         }
 
+    @cached_property
+    def precision(self) -> str:
+        """How sure the late share of the answer is, and how many days would make it surer; "" without an answer."""
+        if self.registers is None:
+            return ""
+        found = self.tried[self.registers]
+        if not sum(found.late):
+            known, wanted = rule_of_three(self.days), 0.01
+            more = math.ceil(math.log1p(-0.95) / math.log1p(-wanted))
+            return (
+                f"no late receipt in {self.days} days: at most {known:.1%} of days have one, at 95 %; "
+                f"{more} days without one would say {wanted:.0%}"
+            )
+        half = (self.late_share or found.share().estimate) / 4
+        needed = replications_needed(found.shares(), half)
+        return (
+            f"the late share is known to {found.share().half_width:.4%} either way; "
+            f"for {half:.4%} either way {needed} days are needed (--replications)"
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Plain data: the answer, its neighbours, how sure it is, what it rests on."""
         answer = self.tried[self.registers] if self.registers is not None else None
@@ -162,6 +183,7 @@ class Sizing:
                 {"what": c.what, "late_share": c.late_share._asdict(), "enough": c.enough}
                 for c in self.changes
             ],
+            "precision": self.precision or None,
             "why_not": self.why or None,
             "assumptions": list(self.assumptions),
         }
@@ -187,6 +209,8 @@ class Sizing:
             )
             lines += [self._line(row) for row in self.table.to_dict("records")]
             lines.append(f"\nreceipts alone keep {self.load:.2f} registers busy on the mean over the run")
+        if self.precision:
+            lines.append(self.precision)
         if self.theory is not None:
             lines.append(
                 f"theory, hour by hour (M/M/c; blind to closings, bursts, outages and divided queues): {self.theory} registers in all"

@@ -14,6 +14,7 @@ from bench.growth import Growth
 from bench.planner import day, lateness, unavoidably_late
 from bench.sizing import size
 from bench.statistics import t_interval
+from bench.statistics_precision import replications_needed
 from bench.what_if import z_report_minutes, z_reports_of
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
@@ -176,3 +177,16 @@ def test_more_orders_than_memory_holds_are_refused(capsys: pytest.CaptureFixture
     assert cli.main(["size", path, "--late-share", "0.1", "--set", arrivals]) == 3
     err = capsys.readouterr().err
     assert "129,600,000 orders" in err and err.count("\n") == 1
+
+
+def test_how_many_days_would_make_it_surer() -> None:
+    scenario = calm("z_windows_together")
+    answer = size(scenario, 0.01, replications=5)
+    assert answer.registers is not None and sum(answer.tried[answer.registers].late)
+    shares = answer.tried[answer.registers].shares()
+    needed = replications_needed(shares, 0.0025)
+    assert (
+        needed > 5 and f"{needed} days are needed" in answer.precision and answer.precision in answer.report()
+    )
+    never = size(scenario, 0.0, replications=5)
+    assert "at most 45.1% of days have one, at 95 %; 299 days" in never.precision
