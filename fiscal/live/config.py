@@ -66,6 +66,7 @@ name = "kkt1"
 make = "shtrih"
 address = "/dev/ttyUSB0"          # COM3, or tcp://192.0.2.10:7778
 baud = 115200
+ffd = "1.2"                       # or "1.05"; then agents = ["commission_agent"] names the kinds of agents it is registered for
 seed = "0.20"                     # rung up when it was set up: its running total begins there
 
 [[registers]]                     # ... one behind ATOL's web server of JSON tasks ...
