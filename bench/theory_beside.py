@@ -124,10 +124,10 @@ def table(rows: tuple[Beside, ...]) -> str:
     """Theory beside the answers, as text; "" when there is none."""
     if not rows:
         return ""
-    lines = ["Theory beside it", f"  {'answer':<31}{'simulated':>12}{'theory':>14}  formula"]
+    lines = ["Theory beside it", f"  {'answer':<31}{'simulated':>10} {'theory':>16}  formula"]
     for row in rows:
         simulated, theory = row.words
-        lines.append(f"  {row.answer:<31}{simulated:>12}{theory:>14}  {row.formula}")
+        lines.append(f"  {row.answer:<31}{simulated:>10} {theory:>16}  {row.formula}")
     for name in dict.fromkeys(row.formula for row in rows):
         lines += textwrap.wrap(f"{name}: {_SOURCES[name]}", 80, initial_indent="  ", subsequent_indent="    ")
     return "\n".join(lines)
