@@ -269,11 +269,17 @@ def _trace(path: Path | None) -> AbstractContextManager[TextIO | None]:
 
 def _intervals(results: Sequence[Result]) -> str:
     from bench.statistics import replicate_summary
+    from bench.statistics_precision import replications_needed
 
     table = replicate_summary(results)
     lines = [f"\nover {len(results)} independent replications (95 % t-intervals)"]
     for row in table.to_dict("records"):
         lines.append(f"  {row['metric']:24}{row['mean']:12.4g}   {row['low']:.4g} ... {row['high']:.4g}")
+    waits = [result.summary["wait_s"]["mean"] for result in results]
+    if None not in waits and any(waits):
+        needed = replications_needed(waits, 0.05, relative=True)
+        enough = "these are enough" if needed <= len(waits) else f"--replications {needed}"
+        lines.append(f"  the mean wait to within 5 %: {enough}")
     return "\n".join(lines)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+import bench
+from bench.cli import main
 from bench.statistics import clopper_pearson, controlled, paired, t_interval
 from bench.statistics_precision import replications_needed, until_precise
 from bench.statistics_selection import Sample, ocba, select_best, spend_best
@@ -96,6 +99,32 @@ def test_a_budget_ends_the_sequential_rule() -> None:
     assert none.enough
     with pytest.raises(ValueError, match="at least two"):
         until_precise(normal(1), 1.0, first=1)
+
+
+def test_the_command_says_how_many_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = str(Path(__file__).parents[3] / "scenarios" / "z_windows_together.toml")
+    scenario = bench.load(path)
+    waits = [bench.run(scenario, fidelity="timed", replication=r).summary["wait_s"]["mean"] for r in range(3)]
+    needed = replications_needed(waits, 0.05, relative=True)
+    assert needed > 3
+    main(["run", path, "--fidelity", "timed", "--replications", "3"])
+    assert f"the mean wait to within 5 %: --replications {needed}\n" in capsys.readouterr().out
+    still = ["--set", "arrivals.bursts=[]", "--set", "shop.deadline_s=900"]
+    main(
+        [
+            "run",
+            path.replace("z_windows_together", "burst_of_15"),
+            "--fidelity",
+            "timed",
+            "--replications",
+            "2",
+            *still,
+        ]
+    )
+    assert "the mean wait to within 5 %" in capsys.readouterr().out
 
 
 # --- common random numbers -----------------------------------------------------------------------------------------------------------
