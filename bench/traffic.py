@@ -25,9 +25,9 @@ from fiscal.receipt import Buyer, Payments, Receipt, SettlementType, Taxation, V
 from fiscal.splitting import part_keys, split
 from fiscal.vat import standard
 
-__all__ = ["LeftOut", "Till", "TimedOrder", "buyer", "left_out", "make_orders"]
+__all__ = ["BUYERS", "LeftOut", "Till", "TimedOrder", "buyer", "left_out", "make_orders"]
 
-_BUYERS = 100_000
+BUYERS = 100_000
 _VAT = {"10": Vat.VAT_10, "0": Vat.VAT_0, "5": Vat.VAT_5, "7": Vat.VAT_7, "none": Vat.NONE}
 
 
@@ -98,7 +98,7 @@ class Till:
                 taxation=taxations[int(draws[TAXATION] * len(taxations))],
                 entity=entity.inn,
                 site=sites[int(draws[SITE] * len(sites))],
-                buyer=Buyer(email=buyer(batch.buyer(place), draws[BUYER])),
+                buyer=Buyer(email=buyer(batch.buyer(place) if batch.buyer is not None else "", draws[BUYER])),
                 electronic=self.electronic,
             )
             if len(items) <= self.max_lines:
@@ -122,4 +122,4 @@ class Till:
 
 def buyer(known: str, draw: float) -> str:
     """The address of a buyer: of the one the file names, or of one drawn."""
-    return f"buyer-{known or int(draw * _BUYERS):0>5}@example.org"
+    return f"buyer-{known or int(draw * BUYERS):0>5}@example.org"

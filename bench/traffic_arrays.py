@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.scenario import Scenario
-from bench.traffic import Till, buyer
+from bench.traffic import BUYERS, Till, buyer
 from bench.traffic_batches import BUYER, ENTITY, SITE, TAXATION, Batch, Draws, Ints, batches
 from fiscal.splitting import part_keys
 
@@ -123,13 +123,21 @@ def _dressed(batch: Batch, till: Till) -> Ints:
 
 
 def _who(batch: Batch, places: Ints, draws: Draws) -> Ints:
-    return np.array(
-        [
-            _number(buyer(batch.buyer(place), draw))
-            for place, draw in zip(places.tolist(), draws[:, BUYER].tolist(), strict=True)
-        ],
-        np.int64,
-    )
+    drawn = draws[:, BUYER]
+    known = batch.buyer
+    if known is None:
+        return _anybody()[(drawn * BUYERS).astype(np.int64)]
+    numbers = [
+        _number(buyer(known(place), draw))
+        for place, draw in zip(places.tolist(), drawn.tolist(), strict=True)
+    ]
+    return np.array(numbers, np.int64)
+
+
+@functools.cache
+def _anybody() -> Ints:
+    """The numbers of the buyers that are drawn."""
+    return np.array([_number(buyer("", (n + 0.5) / BUYERS)) for n in range(BUYERS)], np.int64)
 
 
 @functools.lru_cache(maxsize=200_000)

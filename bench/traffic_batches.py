@@ -47,7 +47,8 @@ SECOND, KEEP, ENTITY, TAXATION, SITE, PAYMENT, BUYER = range(_DRAWS)
 class Batch:
     """Orders that were drawn together. ``at_us``, ``draws`` (a row of seven) and ``lines`` (lines with a sum) have a place for each order.
 
-    ``key``, ``returned``, ``buyer`` ("" when unknown) and ``items`` (for a VAT rate) say the rest of the order at a place.
+    ``key``, ``returned``, ``buyer`` and ``items`` (for a VAT rate) say the rest of the order at a place; ``buyer`` is None where nobody is
+    known.
     """
 
     at_us: Ints
@@ -55,7 +56,7 @@ class Batch:
     lines: Ints
     key: Callable[[int], str]
     returned: Callable[[int], bool]
-    buyer: Callable[[int], str]
+    buyer: Callable[[int], str] | None
     items: Callable[[int, Vat], tuple[Item, ...]]
 
 
@@ -108,6 +109,10 @@ class _Priced:
         self._free = prices == 0
         total = np.concatenate(([0], np.cumsum(self._priced)))
         self.lines: Ints = (total[trace.first_line[1:]] - total[trace.first_line[:-1]]).astype(np.int64)
+        self.named = any(trace.buyer)
+        sold = ~np.array(trace.returned, bool)
+        sales = {day: int(sold[numbers].sum()) for day, numbers in self.days.items()}
+        self.busiest = max(sales, key=lambda day: (sales[day], -day), default=0)
         self._made: dict[tuple[int, int, int, Vat], Item] = {}
 
     def items(self, number: int, vat: Vat) -> tuple[Item, ...]:
@@ -160,7 +165,7 @@ def _trace_layers(
     priced = _read(scenario, arrivals)
     trace, days = priced.trace, priced.days
     _refuse_empty(arrivals, priced)
-    named = _named_days(arrivals, trace, days)
+    named = _named_days(arrivals, priced)
     shift_us = round(arrivals.shift_h * 3600) * US_PER_S
     first_day_us = -scenario.start_of_day_us
     whole, part = int(arrivals.scale), arrivals.scale - int(arrivals.scale)
@@ -197,7 +202,7 @@ def _layer(priced: _Priced, numbers: Ints, at_us: Ints, draws: Draws, prefix: st
         priced.lines[numbers],
         lambda place: prefix + trace.order[order[place]],
         lambda place: trace.returned[order[place]],
-        lambda place: trace.buyer[order[place]],
+        (lambda place: trace.buyer[order[place]]) if priced.named else None,
         lambda place, vat: priced.items(order[place], vat),
     )
 
@@ -223,10 +228,10 @@ def _refuse_empty(arrivals: TraceArrivals, priced: _Priced) -> None:
         )
 
 
-def _named_days(arrivals: TraceArrivals, trace: Trace, days: dict[int, Ints]) -> list[int]:
+def _named_days(arrivals: TraceArrivals, priced: _Priced) -> list[int]:
+    trace, days = priced.trace, priced.days
     if not arrivals.days:
-        sales = {day: sum(not trace.returned[i] for i in numbers) for day, numbers in days.items()}
-        return [max(sales, key=lambda day: (sales[day], -day))]
+        return [priced.busiest]
     named = [(day - dt.date(1970, 1, 1)).days for day in arrivals.days]
     for i, day in enumerate(named):
         if day not in days:
@@ -310,7 +315,7 @@ def _burst(scenario: Scenario, burst: Burst, number: int, seed: int, replication
         lines,
         lambda place: f"burst{number + 1}-{place + 1:04}",
         lambda place: False,
-        lambda place: "",
+        None,
         _made_up(name, seed, replication, lines),
     )
 
@@ -343,6 +348,6 @@ def _made_up_orders(
         lines,
         lambda place: f"{word}-{place + 1:07}",
         lambda place: bool(draws[place, KEEP] < arrivals.return_share),
-        lambda place: "",
+        None,
         _made_up(name, seed, replication, lines),
     )
