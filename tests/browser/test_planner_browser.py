@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
-from browser_page import ROOT, missing, opened, served
+from browser_page import ROOT, RUN_ALL, chromium, jupyterlab, missing, open_page, voila
 
 NOTEBOOK = ROOT / "notebooks" / "15_black_friday_planner.ipynb"
 REDRAW_MS = 300
@@ -14,9 +16,16 @@ pytestmark = [pytest.mark.ui, pytest.mark.skipif(bool(missing()), reason=missing
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def started() -> Iterator[Any]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page(started: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     log = tmp_path_factory.mktemp("voila") / "voila.log"
-    with served(NOTEBOOK, log) as address, opened(address) as page:
+    with voila(NOTEBOOK, log) as address:
+        page = open_page(started, address)
         page.wait_for_selector(".redrawn", timeout=120_000)
         yield page
 
@@ -55,6 +64,26 @@ def test_the_policy_is_chosen_from_a_list(page: Any) -> None:
     page.wait_for_function("before => document.querySelector('.answer').innerText !== before", arg=before)
     page.locator("summary").click()
     assert "busy registers, busiest hour" in page.locator("details").inner_text()
+
+
+def test_an_engineer_turns_it_in_jupyterlab(started: Any, tmp_path: Path) -> None:
+    """As far as the sliders: JupyterLab draws only the cells that are in sight, and running all scrolls to the last."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
+    notebook.cells = notebook.cells[
+        : 1 + next(n for n, cell in enumerate(notebook.cells) if cell.cell_type == "code")
+    ]
+    copy = tmp_path / "notebooks" / NOTEBOOK.name
+    nbformat.write(notebook, copy)  # type: ignore[no-untyped-call]
+    with jupyterlab(copy, tmp_path / "jupyterlab.log") as address:
+        page = open_page(started, address)
+        page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context", timeout=120_000)
+        page.evaluate(RUN_ALL)
+        page.wait_for_selector(".redrawn", timeout=120_000)
+        assert page.locator(".answer").inner_text().startswith("3 registers, ")
+        turn(page, 0, "ArrowRight", 1)
+        assert page.locator(".answer").inner_text().startswith("4 registers, ")
 
 
 @pytest.mark.speed
