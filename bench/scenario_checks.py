@@ -204,20 +204,15 @@ def _faults(scenario: Scenario) -> Iterator[Mistake]:
         if target is not None and target not in ("any", "all", *known):
             reach = " or ".join(REACH[fault.kind])
             yield f"{where}.target", f'no {reach} "{target}"{near_miss(target, [*known, "any", "all"])}'
-        else:
-            yield from _web_target(scenario, where, fault.kind, target)
-
-
-def _web_target(scenario: Scenario, where: str, kind: str, target: str | None) -> Iterator[Mistake]:
-    """What a web server has, or does not offer."""
-    hit = [register for register in scenario.registers() if target in ("any", "all", register.name)]
-    able = [register for register in hit if fits(kind, register.protocol)]
-    if hit and (not able or (target == "all" and kind == "drive_replacement" and able != hit)):
-        why = {
-            "web_server_hang": 'no register there is behind a web server (farm.registers protocol = "web")',
-            "drive_replacement": "a web server does not offer it; name registers that are reached directly",
-        }
-        yield f"{where}.target", why[kind]
+        elif fault.kind == "web_server_hang" and not any(
+            fits(fault.kind, register.protocol)
+            for register in scenario.registers()
+            if target in ("any", "all", register.name)
+        ):
+            yield (
+                f"{where}.target",
+                'no register there is behind a web server (farm.registers protocol = "web")',
+            )
 
 
 def _how_long(where: str, fault: object) -> Iterator[Mistake]:

@@ -222,8 +222,8 @@ FaultKind = Literal[
 
 
 def fits(kind: str, protocol: str | None) -> bool:
-    """Whether a register that is spoken to so can suffer this kind of fault: only a web server hangs, and it offers no new drive."""
-    return {"web_server_hang": protocol == WEB, "drive_replacement": protocol != WEB}.get(kind, True)
+    """Whether a register that is spoken to so can suffer this kind of fault: only a web server hangs."""
+    return kind != "web_server_hang" or protocol == WEB
 
 
 # What a fault may hit: registers, computers, or the shop as a whole.

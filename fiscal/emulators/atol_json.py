@@ -1,10 +1,10 @@
 """The vendor's driver, emulated: JSON tasks carried out on an ATOL register, command by command.
 
-A task is an object with a ``type``; it becomes the conversation with the register that ATOL's own driver holds (the same commands in the
-same order), and its result is the text that driver gives, to the letter. Failures are `TaskFailed` with the vendor's code and words. The
-tasks stand in tables of their own: `fiscal.emulators.atol_json_receipts`, `fiscal.emulators.atol_json_shift` and
-`fiscal.emulators.atol_json_state`. Source: reference sheet, sections 1.3 and 2; the order of commands and the texts were seen from driver
-10.8 at this emulated register.
+A task is an object with a ``type``; it becomes the conversation with the register that ATOL's own driver holds (the same commands in
+the same order), and its result is the text that driver gives, to the letter. Failures are `TaskFailed` with the vendor's code and
+words. The tasks stand in tables of their own: `fiscal.emulators.atol_json_receipts`, `fiscal.emulators.atol_json_shift`,
+`fiscal.emulators.atol_json_state` and `fiscal.emulators.atol_json_drive`. Source: reference sheet, sections 1.3 and 2; the order of
+commands and the texts were seen from driver 10.8 at this emulated register.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ __all__ = [
     "parse",
     "ready",
     "scaled",
+    "status",
     "task",
     "written",
 ]
@@ -217,8 +218,8 @@ def shift_state(talk: Session) -> Run:
     return state, until_s
 
 
-def document(talk: Session, *, receipt: bool = False) -> Run:
-    """What the driver tells of the document that was just made: (fiscalParams, warnings)."""
+def document(talk: Session, *, receipt: bool = False, printed: bool = True) -> Run:
+    """What the driver tells of the document that was just made: (fiscalParams, warnings). ``printed``: look whether it is."""
     yield from status(talk)
     number, _, sign = yield from ask(talk, 0x9134, ALL)
     (drive,) = yield from ask(talk, 0xA431)
@@ -227,7 +228,7 @@ def document(talk: Session, *, receipt: bool = False) -> Run:
     site = yield from _requisite(talk, 1060)
     _, _, record = yield from ask(talk, 0xA440, number)
     yield from look(talk, 0x3F, 0x9134)
-    (printed, *_) = yield from ask(talk, 0x913B, ALL)
+    paper = (yield from ask(talk, 0x913B, ALL))[0] if printed else 0
     of_shift, shift = yield from ask(talk, 0x9135, ALL)
     params = {
         "fiscalDocumentDateTime": moment(_time_of(record)),
@@ -243,7 +244,7 @@ def document(talk: Session, *, receipt: bool = False) -> Run:
             "fiscalReceiptNumber": of_shift,
             "total": rub(int.from_bytes(record[14:19], "little")),
         }
-    return params, {"notPrinted": True} if printed & _NOT_PRINTED else {}
+    return params, {"notPrinted": True} if paper & _NOT_PRINTED else {}
 
 
 def _requisite(talk: Session, tag: int) -> Generator[Any, Any, str]:

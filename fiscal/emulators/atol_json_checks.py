@@ -13,9 +13,30 @@ from decimal import Decimal
 from typing import Any
 
 from fiscal.registers.atol_web.errors import MISSING
-from fiscal.registers.atol_web.words import AGENTS, CORRECTIONS, METHODS, PAYMENTS, SUBJECTS, TAXATIONS, TAXES
+from fiscal.registers.atol_web.words import (
+    AGENTS,
+    CHANNELS,
+    CORRECTIONS,
+    FFDS,
+    METHODS,
+    PAYMENTS,
+    SUBJECTS,
+    TAXATIONS,
+    TAXES,
+)
 
-__all__ = ["CORRECTION", "OPERATOR", "RECEIPT", "Rule", "Rules", "TaskFailed", "check", "must", "needs"]
+__all__ = [
+    "CORRECTION",
+    "OPERATOR",
+    "RECEIPT",
+    "REGISTRATION",
+    "Rule",
+    "Rules",
+    "TaskFailed",
+    "check",
+    "must",
+    "needs",
+]
 
 
 class TaskFailed(Exception):
@@ -166,6 +187,35 @@ RECEIPT: Rules = {
     "taxes": _TAX,
     "total": _NUMBER,
 }
+
+_FLAGS = (
+    *("offlineMode", "machineInstallation", "bso", "encryption", "autoMode"),
+    *("internet", "service", "gambling", "lottery", "excise"),
+)
+
+REGISTRATION: Rules = {
+    "organization": must(
+        "object",
+        inside={
+            **dict.fromkeys(("name", "vatin", "email", "address"), _TEXT),
+            "taxationTypes": Rule(("array",), each=must("string", TAXATIONS)),
+            "agents": Rule(("array",), each=must("string", AGENTS)),
+        },
+    ),
+    "device": must(
+        "object",
+        inside={
+            **dict.fromkeys(("paymentsAddress", "fnsUrl", "registrationNumber", "machineNumber"), _TEXT),
+            **dict.fromkeys(_FLAGS, _FLAG),
+            "ofdChannel": Rule(("string",), words=CHANNELS),
+            "ffdVersion": Rule(("string",), words=FFDS),
+        },
+    ),
+    "ofd": must(
+        "object", inside={"name": _TEXT, "vatin": _TEXT, "host": _TEXT, "port": _NUMBER, "dns": _TEXT}
+    ),
+}
+"""What a register is registered as."""
 
 CORRECTION: Rules = {
     **{name: rule for name, rule in RECEIPT.items() if name != "items"},

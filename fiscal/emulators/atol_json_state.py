@@ -25,7 +25,7 @@ from fiscal.ffd.tags import FFD_NAMES, TAGS
 from fiscal.ffd.tlv import FfdError, decode_text, fvln_value, walk
 from fiscal.registers.atol.talk import RegisterError
 from fiscal.registers.atol_web.errors import MISSING, text_of
-from fiscal.registers.atol_web.words import rub
+from fiscal.registers.atol_web.words import CHANNELS, rub
 
 __all__: list[str] = []
 
@@ -234,7 +234,7 @@ _FORMS = {
     4: "bso",
     5: "closeShift",
     6: "closeArchive",
-    11: "registrationChange",
+    11: "changeRegistrationParameters",
     21: "ofdExchangeStatus",
     31: "receiptCorrection",
     41: "bsoCorrection",
@@ -322,7 +322,7 @@ _AGENTS = (
     *("bankPayingAgent", "bankPayingSubagent", "payingAgent", "payingSubagent"),
     *("attorney", "commissionAgent", "another"),
 )
-_CHANNELS = {1: "usb", 2: "ethernet", 3: "wifi", 4: "gsm", 5: "proto"}
+_CHANNELS = {number: word for word, number in CHANNELS.items()}
 
 
 @task("getRegistrationInfo", rules={})

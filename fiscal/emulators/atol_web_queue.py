@@ -16,6 +16,7 @@ from typing import Any
 
 from fiscal.emulators import (  # noqa: F401  the modules fill TASKS
     Emulator,
+    atol_json_drive,
     atol_json_receipts,
     atol_json_shift,
     atol_json_state,

@@ -25,6 +25,8 @@ from atol_vendor import (
 from web_line import Client, make_web
 
 from fiscal.emulators.atol import AtolRegister
+from fiscal.emulators.drive import Drive
+from fiscal.emulators.drive_profile import Phase
 from fiscal.marking import parse
 
 HELP = re.compile("46 02 00 01|91 3b|91 36|91 40|91 32")
@@ -221,6 +223,62 @@ NEWER = [
 ]
 
 
+ORGANIZATION = {
+    "name": "ООО Ромашка",
+    "vatin": "7701234567",
+    "email": "shop@example.org",
+    "taxationTypes": ["osn", "usnIncome"],
+    "agents": ["commissionAgent"],
+    "address": "Москва",
+}
+DEVICE = {
+    "paymentsAddress": "shop.example",
+    "fnsUrl": "www.nalog.gov.ru",
+    "registrationNumber": "0000000000012345",
+    "offlineMode": False,
+    "machineInstallation": False,
+    "bso": False,
+    "encryption": False,
+    "autoMode": False,
+    "internet": True,
+    "service": True,
+    "gambling": False,
+    "lottery": False,
+    "excise": False,
+    "ofdChannel": "ethernet",
+    "ffdVersion": "1.05",
+}
+OFD = {"name": "ОФД", "vatin": "7704211201", "host": "ofd.example", "port": 7777, "dns": "0.0.0.0"}
+CHANGE = {"type": "fnChange", "organization": ORGANIZATION, "device": DEVICE, "ofd": OFD, "operator": CASHIER}
+OLD_DRIVE = [
+    CHANGE,
+    {"type": "closeArchive", "operator": CASHIER},
+    {"type": "closeArchive"},
+    *documents(2),
+]
+NEW_DRIVE = [
+    *(question for question in QUESTIONS if question["type"] != "getRegistrationInfo"),
+    {"type": "openShift"},
+    {name: value for name, value in CHANGE.items() if name != "ofd"},
+    CHANGE | {"device": DEVICE | {"ffdVersion": "7"}},
+    CHANGE,
+    CHANGE,
+    *documents(1),
+    *QUESTIONS,
+    sale(),
+]
+
+
+def put_in(register: AtolRegister, now_us: int) -> None:
+    """The old drive has sent everything; a new one is put in."""
+    old = register.drive
+    while old.head is not None:
+        old.confirm(old.head.document, register.now_s)
+    register.power_off(now_us)
+    register.put_in(Drive("9999078900009999", phase=int(Phase.READY)))
+    register.power_on(now_us)
+
+
 class Wire:
     """What registers were told while it listens."""
 
@@ -254,10 +312,11 @@ def ours(register: Any, tasks: list[Task], wire: Wire) -> list[tuple[int, str, l
     """The same from the web server, its JSON as it stands in the answer."""
     register.slow = SPEED
     client = Client(register)
+    client.now_us = register.now_us
     wire.take()
     found = []
     for number, task in enumerate(tasks):
-        uuid = f"task-{number}"
+        uuid = f"task-{register.drive.serial}-{number}"
         assert client.post(uuid, task)[0] == 201
         while client.results(uuid)[0]["status"] == "inProgress":
             client.advance(20_000)
@@ -307,3 +366,23 @@ def test_both_drivers_say_the_same(
                 if command.startswith("91 34") and said[:1] != our_said[:1]
             ]
             assert our_said[len(own) :] == said, task
+
+
+def test_both_drivers_change_the_drive_alike(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = Wire(monkeypatch)
+    host = made(library, tmp_path, electronic=False)
+    register = make_web(electronic=False)
+    for tasks in (OLD_DRIVE, NEW_DRIVE):
+        expected, found = theirs(host, tasks, wire), ours(register, tasks, wire)
+        for task, (code, text, said), (our_code, our_text, our_said) in zip(
+            tasks, expected, found, strict=True
+        ):
+            assert (our_code, without_clock(our_text)) == (code, without_clock(text)), task
+            if not code:
+                own = [each for each in our_said[:1] if each.startswith("91 34") and said[:1] != our_said[:1]]
+                assert our_said[len(own) :] == said, task
+        put_in(host.register, 0)
+        put_in(register, register.now_us)
+    host.close()

@@ -9,6 +9,7 @@ import atol_line
 import pytest
 import shtrih_line
 from shtrih_line import MARK, START_S, Line, make_receipt
+from web_line import make_web
 
 from fiscal.emulators.drive import Drive
 from fiscal.emulators.drive_profile import PROFILES, DriveError, Phase
@@ -23,6 +24,8 @@ from fiscal.engine.outcomes import (
     ShiftClosed,
     Unknown,
 )
+from fiscal.registers.atol import Facts as AtolFacts
+from fiscal.registers.atol_web import AtolWebDriver
 from fiscal.registers.shtrih import Facts, ShtrihDriver
 
 NEW = "9999078900009999"
@@ -44,12 +47,18 @@ def _atol(transport: str) -> Callable[[int], tuple[Line, Any]]:
     return make
 
 
+def _web(ffd: int) -> tuple[Line, Any]:
+    register: Any = make_web(ffd)
+    return Line(register), AtolWebDriver(facts=AtolFacts(ffd=ffd, place=shtrih_line.SITE))
+
+
 MAKES = {
     "shtrih v1": _shtrih("v1"),
     "shtrih v2": _shtrih("v2"),
     "shtrih plain": _shtrih("plain"),
     "atol v3": _atol("v3"),
     "atol v2": _atol("v2"),
+    "atol web": _web,
 }
 
 
@@ -72,6 +81,12 @@ def swap(line: Line, drive: Drive | None = None) -> None:
     register.put_in(drive or Drive(NEW, phase=int(Phase.READY)))
     register.power_on(line.now_us)
     line.advance(1_000_000)
+
+
+def connect_anew(line: Line) -> None:
+    """As a host does when a conversation lost its line: what was on its way is gone."""
+    line._inbox.clear()
+    line.register.hang_up()
 
 
 def forms(drive: Drive) -> list[int]:
@@ -104,7 +119,7 @@ def test_a_drive_is_closed_and_the_next_one_registered(make: Callable[..., Any],
     assert before is not None and after is not None
     kept = ("inn", "rnm", "taxation", "agents", "mode", "user", "address", "place", "ffd")
     assert {name: getattr(after, name) for name in kept} == {name: getattr(before, name) for name in kept}
-    recorded = line.run(driver.fiscalize(make_receipt(), MARK))
+    recorded = line.run(driver.fiscalize(make_receipt(), "a receipt of now"))
     assert isinstance(recorded, Recorded) and (recorded.document, recorded.drive) == (3, NEW)
 
 
@@ -125,6 +140,7 @@ def _tried(line: Line, task: Callable[[], Any], wanted: type[Any]) -> None:
         line.lose_at = None
         if isinstance(outcome, wanted):
             return
+        connect_anew(line)
         assert isinstance(outcome, Unknown | Refused), outcome
         line.advance(5_000_000)
     pytest.fail(f"never {wanted.__name__}: {outcome}")

@@ -31,6 +31,7 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "engine_crash", "per_day": 100, "restart_s": 5},
     {"kind": "register_slow", "per_day": 100, "mean_for_s": 60},
     {"kind": "clock_jump", "per_day": 50},
+    {"kind": "drive_replacement", "per_day": 50, "hands_s": 60},
 ]
 SEEDS = 20
 
@@ -105,7 +106,6 @@ def test_a_receipt_through_the_web_server_takes_longer_than_one_without() -> Non
         ({"sends": "relay"}, [], {}, "a web server carries nothing for the operator"),
         ({"device": "shtrih-m-01f"}, [], {}, '"web" is not spoken by shtrih registers'),
         ({}, [], {"goods": {"marked_share": 0.1}}, "check of a marking code"),
-        ({}, [{"kind": "drive_replacement", "at": "10:01"}], {}, "does not offer it"),
         (
             {"protocol": "v3"},
             [{"kind": "web_server_hang", "at": "10:01", "for_s": 5}],

@@ -17,6 +17,8 @@ from fiscal.engine.outcomes import (
     Attempt,
     Blame,
     ClockSet,
+    DriveClosed,
+    DriveRegistered,
     Found,
     Outcome,
     Recorded,
@@ -35,6 +37,7 @@ from fiscal.registers.atol.receipts import Facts, Unfit
 from fiscal.registers.atol_web.errors import CODES, LINK_LOST, MISSING, NOT_ASKED, TIMEOUT
 from fiscal.registers.atol_web.receipts import task_of
 from fiscal.registers.atol_web.talk import TaskError, WebTalk
+from fiscal.registers.atol_web.words import FFDS, word_of
 from fiscal.registers.conversation import Conversation, LineLost, Settings, Unoffered
 from fiscal.registers.totals import Own, Report, Turnovers, closed
 
@@ -44,6 +47,7 @@ _LINKS = frozenset((1, LINK_LOST, 3, 4, 241, TIMEOUT))
 """Codes of the driver in the web server that mean: the register could not be asked."""
 _BYTES = {code: byte for byte, code in reversed(CODES.items())}
 """Code of that driver -> the first error byte of the register that gives it."""
+_WRONG_STATE = 0xD4
 _EXPIRED, _SHIFT_IS_OPEN, _CLOSED_OF_SHIFT = 0x88, 0x9C, 0x8F
 _FIND_LIMIT = 200
 _NEAR = 20
@@ -105,6 +109,14 @@ class AtolWebDriver(Unoffered):
     def read_totals(self, paper: bool) -> Conversation:
         """The X-report; ``paper``: printed, too. `ShiftTotals`, or why not."""
         return self._run(lambda talk: self._totals(talk, paper))
+
+    def close_drive(self) -> Conversation:
+        """End the drive's life."""
+        return self._run(self._close_drive)
+
+    def register_drive(self) -> Conversation:
+        """Register the register anew with the drive that was put in, as it remembers it."""
+        return self._run(self._register_drive)
 
     # ---- the frame around every task --------------------------------------------------------------------------------------------
 
@@ -300,6 +312,45 @@ class AtolWebDriver(Unoffered):
             _kop(shift["cashDrawer"]["sum"]),
             (running[0], running[1], running[2], running[3]),
         )
+
+    # ---- a new drive ------------------------------------------------------------------------------------------------------------
+
+    def _close_drive(self, talk: WebTalk) -> Steps:
+        drive, last = yield from self._place(talk)
+        phase = (yield from talk.ask("FnInfo"))["livePhase"]
+        if phase in ("postFiscalMode", "accessArchive"):
+            return DriveClosed(last, drive)
+        if phase != "fiscalMode" or (yield from talk.ask("ShiftStatus"))["state"] != "closed":
+            return refusal(_WRONG_STATE)
+        made = yield from talk.do({"type": "closeArchive"}, "archive", drive, makes=True)
+        return DriveClosed(made["fiscalParams"]["fiscalDocumentNumber"], drive)
+
+    def _register_drive(self, talk: WebTalk) -> Steps:
+        info = yield from talk.ask("FnInfo")
+        drive, phase = info["serial"], info["livePhase"]
+        if phase == "fiscalMode":
+            return DriveRegistered(1, drive)
+        if phase != "configured":
+            return refusal(_WRONG_STATE)
+        known = yield from talk.do({"type": "getRegistrationInfo"}, "remembered", drive)
+        device = {name: value for name, value in known["device"].items() if value != ""}
+        if not device.get("registrationNumber") or not known["organization"]["vatin"]:
+            return Refused(
+                "driver:requisites",
+                "the register does not remember what it is registered as",
+                Blame.REGISTER,
+                "register the new drive with the vendor's tool; the engine goes on by itself",
+            )
+        # the vendor's word for the format is the last one that its driver knew
+        device["ffdVersion"] = word_of(FFDS, self._facts.ffd)
+        task = {
+            "type": "fnChange",
+            "device": device,
+            "organization": known["organization"],
+            "ofd": known["ofd"],
+        }
+        yield from talk.do(task, "register", drive, makes=True)
+        return DriveRegistered(1, drive)
 
     # ---- self test and clock ----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 __all__ = [
     "AGENTS",
+    "CHANNELS",
     "CORRECTIONS",
+    "FFDS",
     "METHODS",
     "PAYMENTS",
     "RECEIPTS",
@@ -118,6 +120,12 @@ AGENTS: dict[str, int] = {
     "another": 64,
 }
 """Tag 1222, and 1057 of a whole receipt."""
+
+FFDS: dict[str, int] = {"1.0": 1, "1.05": 2, "1.1": 3, "1.2": 4}
+"""Tag 1209; the last one is of drivers later than the one that the sheet was measured with."""
+
+CHANNELS: dict[str, int] = {"usb": 1, "ethernet": 2, "wifi": 3, "gsm": 4, "proto": 5}
+"""How a register reaches the operator, as its table 19 counts."""
 
 CORRECTIONS: dict[str, int] = {"self": 0, "instruction": 1}
 """Tag 1173."""
