@@ -80,6 +80,14 @@ class Chart(Figure):
             self.savefig(to, format="png", dpi=DPI, metadata={"Software": None})
 
 
+def undrawable(path: Path) -> str:
+    """Why no picture can be written under this name; "" when one can."""
+    known = sorted(Chart().canvas.get_supported_filetypes())
+    if path.suffix.removeprefix(".").lower() in known:
+        return ""
+    return f"no kind of picture; end the name in one of: {', '.join(known)}"
+
+
 def _apply_style() -> None:
     """The style alone decides: a user's own settings would change the bytes."""
     mpl.rcdefaults()

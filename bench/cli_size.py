@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.keep import unwritable
 from bench.scenario import Scenario, load
 
 if TYPE_CHECKING:
@@ -92,6 +93,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.seed is not None and options.seed < 0:
             raise ValueError("--seed must not be negative")
+        if options.plot is not None:  # before the work, not after it
+            from bench.charts_style import undrawable
+
+            if reason := undrawable(options.plot) or unwritable(options.plot.parent):
+                raise ValueError(f"--plot {options.plot}: {reason}")
         with open_executor(options.workers, options.dask) as executor:
             with Bar(f"size {scenario.name}") as bar:
                 answer = size(
@@ -112,6 +118,7 @@ def run(options: argparse.Namespace) -> int:
                     with Bar(f"{name} {scenario.name}") as bar:
                         found[name] = ask(farm, options, executor, bar)
         if options.plot is not None and answer.tried:
+            options.plot.parent.mkdir(parents=True, exist_ok=True)
             answer.plot().savefig(options.plot)
             for name, one in found.items():
                 if hasattr(one, "plot"):

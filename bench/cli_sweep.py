@@ -132,6 +132,7 @@ def _value(text: str) -> Any:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
+    from bench.charts_style import undrawable
     from bench.progress import Bar
     from bench.sweep_file import SweepFileError
     from bench.sweep_plan import Plan
@@ -152,8 +153,8 @@ def run(options: argparse.Namespace) -> int:
         for place in (folder, options.plot and options.plot.parent):
             if place is not None and (reason := unwritable(place)):
                 raise ValueError(f"{place}: cannot be written: {reason}")
-        if options.plot is not None and (reason := _undrawable(options.plot)):
-            raise ValueError(reason)
+        if options.plot is not None and (reason := undrawable(options.plot)):
+            raise ValueError(f"--plot {options.plot}: {reason}")
         return _run(options, plan, folder)
     except (ScenarioError, BrokenPipeError):
         raise
@@ -191,19 +192,6 @@ def _run(options: argparse.Namespace, plan: Any, folder: Path | None) -> int:
         options.plot.parent.mkdir(parents=True, exist_ok=True)
         (found.plot_heat() if found.is_map else found.plot_lines()).savefig(options.plot)
     return 0
-
-
-def _undrawable(path: Path) -> str:
-    """Why no picture can be written under this name; empty when one can."""
-    from bench.charts_style import Chart
-
-    known = sorted(Chart().canvas.get_supported_filetypes())
-    kind = path.suffix.removeprefix(".").lower()
-    return (
-        ""
-        if kind in known
-        else f"--plot {path}: no kind of picture; end the name in one of: {', '.join(known)}"
-    )
 
 
 def _interrupted(tasks: int, folder: Path | None) -> str:

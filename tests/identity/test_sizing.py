@@ -80,6 +80,9 @@ def test_the_command_answers_in_json(capsys: pytest.CaptureFixture[str]) -> None
         (["--late-share", "1.5"], 2, "from 0 to below 1"),
         (["--late-share", "0.1", "--replications", "1"], 2, "at least two days"),
         (["--late-share", "0.1", "--register", "nobody"], 3, "there are:"),
+        (["--late-share", "0.1", "--workers", "0"], 2, "0 workers"),
+        (["--late-share", "0.1", "--plot", "size.abc"], 2, "no kind of picture"),
+        (["--late-share", "0.1", "--plot", "/proc/nowhere/size.png"], 2, "/proc/nowhere"),
     ],
 )
 def test_wrong_questions_get_one_line(
