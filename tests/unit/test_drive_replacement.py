@@ -209,3 +209,26 @@ def test_a_drive_whose_life_is_over_makes_no_receipt_but_can_still_be_closed(mon
         drive.open_shift(over_s)
     assert refused.value.code == 0x05
     assert drive.close(over_s).form == 6
+
+
+@pytest.mark.parametrize("ffd", [2, 4])
+@pytest.mark.parametrize("maker", [shtrih_line, atol_line], ids=["shtrih", "atol"])
+def test_a_register_that_starts_with_a_new_drive_in_it_remembers_what_it_is(maker: Any, ffd: int) -> None:
+    """Its process ended between the change of drives and the registration."""
+    before = maker.make_register(ffd)
+    known = before.registration
+    drive = Drive(NEW, phase=int(Phase.READY))
+    register = type(before)(before.device, drive, epoch_s=START_S + 60, electronic=True)
+    register.remember(known)
+    line = Line(register)
+    driver = (
+        ShtrihDriver(facts=Facts(place=shtrih_line.SITE, ffd=ffd))
+        if maker is shtrih_line
+        else atol_line.make_driver(ffd=ffd)
+    )
+    assert line.run(driver.register_drive()) == DriveRegistered(1, NEW)
+    after = drive.registration
+    kept = ("inn", "rnm", "taxation", "mode", "usage", "user", "address", "place", "ffd")
+    kept += ("agents",) if ffd == 2 else ()  # the newer format registers none
+    assert {name: getattr(after, name) for name in kept} == {name: getattr(known, name) for name in kept}
+    assert isinstance(line.run(driver.fiscalize(make_receipt(), MARK)), Recorded)
