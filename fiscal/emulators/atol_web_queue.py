@@ -25,7 +25,7 @@ from fiscal.emulators.atol_json import Session, Task, ask, carry_out, document, 
 from fiscal.emulators.atol_json_checks import TaskFailed
 from fiscal.emulators.atol_web_line import InnerLine
 from fiscal.registers.atol.talk import RegisterError
-from fiscal.registers.atol_web.errors import LINK_LOST, NOT_ASKED, TIMEOUT, text_of
+from fiscal.registers.atol_web.errors import BLOCKS, LINK_LOST, NOT_ASKED, TIMEOUT, text_of
 from fiscal.registers.conversation import LineLost, Pause, Settings
 
 __all__ = ["KEPT_US", "QUESTION_US", "Entry", "Say", "TaskQueue"]
@@ -44,13 +44,6 @@ CANCELED_CODE = 503
 
 _DRIVER = Settings(byte_timeout_us=5_000_000, answer_timeout_us=45_000_000)
 _CHECKER = Settings(byte_timeout_us=1_000_000, answer_timeout_us=5_000_000, attempts=1)
-
-BLOCK_REASONS: dict[int, str] = {
-    **dict.fromkeys((1, 2, 3, 4, 241), "connectionError"),
-    **dict.fromkeys((115, 116, 159, 166, 177), "fnError"),
-    **dict.fromkeys((44, 45, 46, 114), "paperError"),
-}
-"""Code of the driver -> why the queue is blocked."""
 
 Run = Generator[Any, Any, Any]
 Say = Callable[[int, str, str], None]
@@ -226,11 +219,11 @@ class TaskQueue:
         code, text, result = yield from self._drive(part.task)
         if not code:
             part.end(DONE, result=result)
-        elif not makes or code not in BLOCK_REASONS or before is None:
+        elif not makes or code not in BLOCKS or before is None:
             part.end(FAILED, code, text)
         else:
             part.status, part.code, part.text = BLOCKED, code, text
-            self._blocked = entry.uuid, BLOCK_REASONS[code]
+            self._blocked = entry.uuid, BLOCKS[code]
             yield from self._settle(part, before)
             self._blocked = None
 

@@ -32,7 +32,7 @@ from fiscal.marking import Mark
 from fiscal.receipt import Agent, Buyer, Correction, Item, Payments, Receipt, SettlementType, Vat
 from fiscal.registers.atol.receipts import Facts
 from fiscal.registers.atol_web import AtolWebDriver
-from fiscal.registers.atol_web.messages import basic
+from fiscal.registers.atol_web.messages import Response, basic
 from fiscal.registers.atol_web.talk import uuid_of
 
 BEFORE = Attempt(MARK, 2)
@@ -234,6 +234,28 @@ def test_a_register_without_paper_or_power_is_told_from_a_line() -> None:
     outcome = shop.run(shop.driver.probe())
     assert isinstance(outcome, Refused) and outcome.blame is Blame.LINE
     assert "does not reach its register" in outcome.meaning
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (44, Refused),  # no paper: the server has asked the drive
+        (47, Unknown),  # the printer failed: it has not
+        (118, Unknown),  # the drive is faulty
+        (52, Refused),  # the register refused before anything was made
+        (501, Refused),  # it could not even read the task
+        (9999, Unknown),
+    ],
+)
+def test_what_an_error_says_of_the_document(shop: Shop, code: int, kind: type[Any]) -> None:
+    def fail(data: bytes) -> bytes:
+        if b'"status":"ready"' in data and b'"total"' in data:
+            body = b'{"results":[{"error":{"code":%d,"description":"x"},"status":"error"}]}' % code
+            return bytes(Response(200, body))
+        return data
+
+    shop.line.to_host = fail
+    assert isinstance(shop.run(shop.driver.fiscalize(SIMPLE, MARK)), kind)
 
 
 def test_a_web_server_that_asks_who_we_are() -> None:

@@ -34,7 +34,7 @@ from fiscal.ffd.identity import OWN_NAME
 from fiscal.receipt import Receipt
 from fiscal.registers.atol.errors import error, refusal
 from fiscal.registers.atol.receipts import Facts, Unfit
-from fiscal.registers.atol_web.errors import CODES, LINK_LOST, MISSING, NOT_ASKED, TIMEOUT
+from fiscal.registers.atol_web.errors import BLOCKS, CODES, LINK_LOST, MISSING, NOT_ASKED, TIMEOUT
 from fiscal.registers.atol_web.receipts import task_of
 from fiscal.registers.atol_web.talk import TaskError, WebTalk
 from fiscal.registers.atol_web.words import FFDS, word_of
@@ -425,10 +425,14 @@ def _outcome(failed: TaskError, acted: bool) -> Outcome:
     if code in _BYTES:
         byte = _BYTES[code]
         known = error(byte)
-        # the server blocks its queue for most of these and then knows; for the others nobody does
-        return refusal(byte) if known.certain or code < 100 else Unknown(f"error {code}: {known.meaning}")
+        # for some of those that are not certain the server asks the drive; for the others nobody has
+        if known.certain or code in BLOCKS or not failed.made:
+            return refusal(byte)
+        return Unknown(f"error {code}: {known.meaning}")
     if code in (MISSING, NOT_ASKED):
         return Refused(f"web:{code}", "the web server cannot read the task", Blame.RECEIPT, "report this")
+    if failed.made:
+        return Unknown(f"error {code} of the driver in the web server")
     return Refused(f"web:{abs(code)}", "the web server refuses the call", Blame.REGISTER, "check its version")
 
 

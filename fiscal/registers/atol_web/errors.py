@@ -8,6 +8,7 @@ their texts.
 from __future__ import annotations
 
 __all__ = [
+    "BLOCKS",
     "CODES",
     "CODES_EXTENDED",
     "LINK_LOST",
@@ -27,6 +28,13 @@ MISSING = 501
 NOT_ASKED = 502
 """Not carried out, because a task before it failed."""
 WRONG_TYPE = 48
+BLOCKS: dict[int, str] = {
+    **dict.fromkeys((1, 2, 3, 4, 241), "connectionError"),
+    **dict.fromkeys((115, 116, 159, 166, 177), "fnError"),
+    **dict.fromkeys((44, 45, 46, 114), "paperError"),
+}
+"""Code -> why a web server then blocks its queue and asks the drive whether a document was made."""
+
 _UNKNOWN = 15
 _EXTENDED_BYTE = 0xEE
 

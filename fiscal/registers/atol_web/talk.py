@@ -38,12 +38,13 @@ CLAIMED = "fnStatus"
 
 
 class TaskError(Exception):
-    """The server, or the register behind it, refused. ``code``: the driver's, or the HTTP status as a negative number."""
+    """The server, or the register behind it, refused. ``code``: the driver's, or the HTTP status as a negative number; ``made``: by a task
+    that makes a document."""
 
-    def __init__(self, code: int, text: str, certain: bool = True) -> None:
+    def __init__(self, code: int, text: str, made: bool = False) -> None:
         super().__init__(text)
         self.code = code
-        self.certain = certain
+        self.made = made
 
 
 def uuid_of(*parts: object) -> str:
@@ -55,12 +56,11 @@ def uuid_of(*parts: object) -> str:
 class WebTalk:
     """One conversation's end of the connection. ``acted``: a task that makes a document may have arrived, its fate is not known."""
 
-    __slots__ = ("_account", "_answer_us", "_first", "_host", "_reader", "acted")
+    __slots__ = ("_account", "_answer_us", "_first", "_reader", "acted")
 
-    def __init__(self, settings: Settings, account: str = "", host: str = "localhost") -> None:
+    def __init__(self, settings: Settings, account: str = "") -> None:
         self._answer_us = settings.answer_timeout_us
         self._account = account
-        self._host = host
         self._reader = Reader(responses=True)
         self._first = True
         self.acted = False
@@ -68,7 +68,7 @@ class WebTalk:
     def call(self, method: str, target: str, body: Any = None, patience_us: int = 0) -> Steps:
         """One call: (status, JSON). Raises `LineLost`, `TaskError` when the server does not know us."""
         data = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
-        request = Request(method, target, data, self._account, self._host)
+        request = Request(method, target, data, self._account)
         first, self._first = self._first, False
         yield Send(bytes(request), not first)
         answer = None
@@ -118,7 +118,7 @@ class WebTalk:
                     return found
             self.acted = False
             if part["status"] == "error" and not known:
-                raise TaskError(int(part["error"]["code"]), str(part["error"]["description"]))
+                raise TaskError(int(part["error"]["code"]), str(part["error"]["description"]), makes)
         raise TaskError(0, f"{ATTEMPTS} tasks about this have failed")
 
     def claimed(self, truth: Truth, *about: object) -> Steps:
