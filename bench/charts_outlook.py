@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bench.charts_style import (
     BLACK,
@@ -68,8 +68,8 @@ def _share(ax: Axes, outlook: Outlook) -> None:
     top = max(_TOP, float(shares.max(initial=0.0)), high, theory) * 1.25
     ax.set_ylim(-0.03 * top, min(top, 1.02) if top > 1 else top)
     ax.set_xlim(-0.4, 1.15)
-    ax.set_xticks([0, 0.45, 0.9], ["days", "mean, 95 %", "theory"])
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=2 if top < 0.02 else 0, symbol=" %"))
+    ax.set_xticks([0, 0.45, 0.9], [f"{outlook.unit}s", "mean, 95 %", "theory"])
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share * 100:.3g} %"))
     ax.set_ylabel("receipts recorded late")
     ax.grid(axis="x", visible=False)
     ax.set_title(f"Late: {around.estimate:.2%} of receipts")
@@ -89,7 +89,7 @@ def _queues(ax: Axes, outlook: Outlook) -> None:
             linewidth=1.3 if worst else 0.8,
             alpha=1.0 if worst else 0.55,
             zorder=4 if worst else 3,
-            label="worst day" if worst else "other days",
+            label=f"worst {outlook.unit}" if worst else f"other {outlook.unit}s",
         )
         top = max(top, int(level.max(initial=0)))
     ax.set_ylim(0, top * 1.2)
@@ -128,7 +128,7 @@ def _hour(ax: Axes, outlook: Outlook) -> None:
     clock_axis(ax, begin, end)
     ax.set_xlabel("shop's clock")
     number, late = outlook.worst, outlook.late.late[outlook.worst]
-    ax.set_title(f"Worst hour of the worst day (day {number + 1}, {late:,} late)")
+    ax.set_title(f"Worst hour of the worst {outlook.unit} ({outlook.unit} {number + 1}, {late:,} late)")
     if legend:
         ax.legend(
             handles=list(legend.values()), loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(legend)

@@ -130,6 +130,11 @@ class Outlook:
         begin_us = max(begin_us, 0)
         return begin_us, begin_us + HOUR_US
 
+    @property
+    def unit(self) -> str:
+        """What a replication is called: "day", or "run" where it lasts longer."""
+        return "day" if self.scenario.duration_us <= 24 * HOUR_US else "run"
+
     @cached_property
     def register_names(self) -> tuple[str, ...]:
         return tuple(register.name for register in self.scenario.registers())
@@ -219,17 +224,18 @@ class Outlook:
         """The answer in one or two sentences."""
         share, late, plan = self.late.share(), self.late, self.plan
         queue = max((int(waiting.max(initial=0)) for _, waiting in self.queues), default=0)
-        days, farm = len(late.late), len(self.register_names)
+        count, farm, unit = len(late.late), len(self.register_names), self.unit
         if late.days_with_late:
             found = (
-                f"late {share_text(share.estimate)} (95 % over {days} days: {share_text(max(share.low, 0.0))} to "
-                f"{share_text(min(share.high, 1.0))}); {late.days_with_late} of {days} days have a late receipt"
+                f"late {share_text(share.estimate)} (95 % over {count} {unit}s: {share_text(max(share.low, 0.0))} to "
+                f"{share_text(min(share.high, 1.0))}); {late.days_with_late} of {count} {unit}s have a late receipt"
             )
         else:
-            found = f"none late in {days} days (so, at 95 %, at most {rule_of_three(days):.0%} of days have a late receipt)"
+            found = f"none late in {count} {unit}s (so, at 95 %, at most {rule_of_three(count):.0%} of {unit}s have a late receipt)"
         return (
             f"{farm} register{'s' * (farm > 1)}, {plan.receipt_s:g} s a receipt, Z-reports of {plan.window_min:g} min, "
-            f"policy {plan.policy.replace('_', ' ')}, {sum(late.receipts) / days:,.0f} receipts a day: {found}; longest queue {queue:,}"
+            f"policy {plan.policy.replace('_', ' ')}, {sum(late.receipts) / count:,.0f} receipts a {unit}: {found}; "
+            f"longest queue {queue:,}"
         )
 
     def plot(self) -> Any:

@@ -100,6 +100,16 @@ def test_numbers_no_farm_has_are_refused(outlooks: Outlooks, change: dict[str, f
         Outlooks(outlooks.scenario, days=1)
 
 
+def test_months_are_no_day() -> None:
+    """Two entities, whose registers cannot stand in for each other, over a weekend."""
+    scenario = bench.load(SCENARIOS / "two_entities.toml", ["duration_h=60", "expect={}", "faults=[]"])
+    outlooks = Outlooks(scenario, days=2)
+    found = outlooks.of(outlooks.plan)
+    assert outlooks.least == 2 and " receipts a run: " in found.words() and found.plot()._repr_png_()
+    with pytest.raises(ValueError, match="2 are needed to record every receipt"):
+        outlooks.of(outlooks.plan._replace(registers=1))
+
+
 def test_a_shop_without_orders_has_an_outlook_too() -> None:
     scenario = bench.load(TOGETHER, ['arrivals={kind="poisson",rate_per_min=0}', "expect={}", "faults=[]"])
     found = Outlooks(scenario, days=2).of(Plan(2, 6.0, 1.0, 12.0, "central"))
