@@ -110,6 +110,7 @@ def _hour(ax: Axes, outlook: Outlook) -> None:
     bars = (
         (outlook.busy(), {"facecolor": BLUE, "edgecolor": "white", "linewidth": 0.3}, "receipt"),
         (outlook.windows(), look("z_window"), "Z-report"),
+        (outlook.outages(), look("planned_outage"), "out of service"),
     )
     for spans, style, label in bars:
         if _bars(ax, outlook, spans, style):

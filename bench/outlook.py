@@ -23,14 +23,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.growth import Growth
-from bench.planner import DRAIN_US, Day, Lateness, Lived, day, live
+from bench.planner import DRAIN_US, Day, Lateness, Lived, busiest_hour, day, live
 from bench.scenario import Scenario
 from bench.scenario_model import US_PER_S
 from bench.simulate import Place, engine_config, places
 from bench.statistics import rule_of_three
 from bench.theory import beside
 from bench.theory_staffing import closed_window, hour_by_hour, largest_burst
-from bench.what_if import more_orders, z_report_minutes, z_reports_of
+from bench.what_if import closing_at, more_orders, one_out, z_report_minutes, z_reports_of
 from bench.wording import share_text, wait_text
 from fiscal.engine.config import EngineConfig
 from fiscal.engine.shifts import closing_us
@@ -47,13 +47,18 @@ class Plan(NamedTuple):
 
     ``registers`` of the whole farm, which grows in its own proportions (`bench.growth`). ``receipt_s``: seconds a receipt, on the mean
     over receipts and the scenario's registers; long receipts still take longer, and slow registers are still slower. ``rate`` in times of
-    the scenario's own traffic (bursts stay as they are). ``window_min``: minutes of a Z-report, of every register.
+    the scenario's own traffic (bursts stay as they are). ``window_min``: minutes of a Z-report, of every register; ``first_closing``: when
+    the first one begins ("HH:MM"; further closings of the day stay; "": at no hour), ``stagger_min``: minutes from one register to the
+    next. ``out_min``: for how many minutes the first register is out of service, from the busiest hour on.
     """
 
     registers: int
     receipt_s: float
     rate: float
     window_min: float
+    first_closing: str
+    stagger_min: float
+    out_min: float
     policy: str
 
 
@@ -160,6 +165,11 @@ class Outlook:
             found += _closings(config, lived, register, begun_us[mine], lived.fates.done_us[mine])
         return [span for span in found if span.begin_us < self.scenario.duration_us]
 
+    def outages(self) -> list[Span]:
+        """Planned outages, by register and time."""
+        spans = self.lived[self.worst].farm.outages_us
+        return [Span(register, *span) for register, mine in enumerate(spans) for span in mine]
+
     def late_marks(self) -> list[tuple[int, int]]:
         """Late receipts of the worst day that were recorded: register, moment of the record."""
         fates, late = self.lived[self.worst].fates, self._is_late[self.worst]
@@ -232,8 +242,10 @@ class Outlook:
             )
         else:
             found = f"none late in {count} {unit}s (so, at 95 %, at most {rule_of_three(count):.0%} of {unit}s have a late receipt)"
+        closing = f"from {plan.first_closing}, {plan.stagger_min:g} min apart, " if plan.first_closing else ""
+        out = f"one of them out for {plan.out_min:g} min, " if plan.out_min else ""
         return (
-            f"{farm} register{'s' * (farm > 1)}, {plan.receipt_s:g} s a receipt, Z-reports of {plan.window_min:g} min, "
+            f"{farm} register{'s' * (farm > 1)}, {out}{plan.receipt_s:g} s a receipt, Z-reports of {plan.window_min:g} min {closing}"
             f"policy {plan.policy.replace('_', ' ')}, {sum(late.receipts) / count:,.0f} receipts a {unit}: {found}; "
             f"longest queue {queue:,}"
         )
@@ -261,6 +273,8 @@ class Outlooks:
             self.scenario, "", tuple(dict.fromkeys(kind for one in own for kind in one.kinds))
         )
         self._service = _service(places(self.scenario), own)
+        self._busiest_s, _ = busiest_hour(self.scenario, own)
+        self._closings = tuple(map(str, self.scenario.shifts.close_at))
 
     @property
     def plan(self) -> Plan:
@@ -270,6 +284,9 @@ class Outlooks:
             self._service.mean_s,
             1.0,
             round(z_report_minutes(self.scenario), 1),
+            next(iter(self._closings), ""),
+            float(self.scenario.shifts.stagger_min),
+            0.0,
             self.scenario.farm.policy,
         )
 
@@ -286,12 +303,18 @@ class Outlooks:
 
     def planned(self, plan: Plan) -> Scenario:
         """The scenario with a plan's farm, but for its speed (`slower`). Raises ValueError for numbers no farm has."""
-        for name, value in zip(plan._fields, plan, strict=True):
-            if isinstance(value, int | float) and not value > 0:
-                raise ValueError(f"{name} = {value}: it must be above 0")
+        for name in ("registers", "receipt_s", "rate", "window_min"):
+            if not getattr(plan, name) > 0:
+                raise ValueError(f"{name} = {getattr(plan, name)}: it must be above 0")
+        for name in ("stagger_min", "out_min"):
+            if getattr(plan, name) < 0:
+                raise ValueError(f"{name} = {getattr(plan, name)}: it must not be below 0")
         if plan.registers < self.least:
             raise ValueError(f"registers = {plan.registers}: {self.least} are needed to record every receipt")
         scenario = z_reports_of(self._growth.farm(plan.registers), plan.window_min)
+        closings = dict.fromkeys((plan.first_closing, *self._closings[1:]) if plan.first_closing else ())
+        scenario = closing_at(scenario, tuple(closings), plan.stagger_min)
+        scenario = one_out(scenario, self._busiest_s, 60 * plan.out_min)
         farm = scenario.farm.model_copy(update={"policy": plan.policy})
         return more_orders(scenario.model_copy(update={"farm": farm}), plan.rate)
 

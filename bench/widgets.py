@@ -1,4 +1,4 @@
-"""A plan on sliders: turn the number of registers, their speed, the traffic, the Z-report or the policy, and see what it leads to.
+"""A plan on sliders: turn registers, speed, traffic, Z-reports, an outage or the policy, and see what comes of it.
 
 For a notebook, or a page that voila makes of one. Every turn lets all days pass through the new farm and draws the answer again, in well
 under 300 ms (`PlannerPanel.redraw_ms` says in how many, `redraw_cpu_ms` in how many of its own), but for the first time an amount of
@@ -72,6 +72,7 @@ def planner(scenario: Scenario, days: int = 10, most: int = MOST_REGISTERS) -> P
     return PlannerPanel(Outlooks(scenario, days), most)
 
 
+_HALF_HOURS = [f"{minutes // 60:02}:{minutes % 60:02}" for minutes in range(0, 1440, 30)]
 _WRAPPED = widgets.Layout(flex_flow="row wrap")
 
 
@@ -112,6 +113,30 @@ def _controls(start: Plan, least: int, most: int) -> dict[str, Any]:
             value=start.window_min,
             description="Z-report, minutes",
             readout_format=".1f",
+            **look,
+        ),
+        "first_closing": widgets.SelectionSlider(
+            options=sorted({start.first_closing, *_HALF_HOURS}),
+            value=start.first_closing,
+            description="shifts close from",
+            **look,
+        ),
+        "stagger_min": widgets.FloatSlider(
+            min=0.0,
+            max=max(60.0, start.stagger_min),
+            step=1.0,
+            value=start.stagger_min,
+            description="minutes apart",
+            readout_format=".0f",
+            **look,
+        ),
+        "out_min": widgets.FloatSlider(
+            min=0.0,
+            max=120.0,
+            step=5.0,
+            value=start.out_min,
+            description="one out, minutes",
+            readout_format=".0f",
             **look,
         ),
         "policy": widgets.Dropdown(

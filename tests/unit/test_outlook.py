@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bench
@@ -30,7 +31,8 @@ def outlooks() -> Outlooks:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_late_receipts_are_those_of_the_planner(outlooks: Outlooks, policy: str) -> None:
-    plan = Plan(3, 9.6, 1.5, 8.0, policy)
+    changes = {"registers": 3, "receipt_s": 9.6, "rate": 1.5, "window_min": 8.0, "policy": policy}
+    plan = outlooks.plan._replace(**changes)
     found = outlooks.of(plan)
     farm = outlooks.planned(plan)
     assert farm.farm.policy == policy and len(farm.registers()) == 3
@@ -41,7 +43,12 @@ def test_late_receipts_are_those_of_the_planner(outlooks: Outlooks, policy: str)
 
 
 @pytest.mark.parametrize(
-    "change", [{"registers": 2, "policy": "central"}, {"window_min": 7.5, "policy": "round_robin"}]
+    "change",
+    [
+        {"registers": 2, "policy": "central"},
+        {"window_min": 7.5, "policy": "round_robin"},
+        {"first_closing": "12:30", "stagger_min": 20.0, "out_min": 60.0, "policy": "round_robin"},
+    ],
 )
 def test_the_worst_day_is_what_the_engine_lives_through(outlooks: Outlooks, change: dict[str, Any]) -> None:
     """Spans, Z-reports and the longest queue of the worst day, beside the log of the engine on that day."""
@@ -59,15 +66,23 @@ def test_the_worst_day_is_what_the_engine_lives_through(outlooks: Outlooks, chan
             assert names[span.register] == row.register
             for ours, theirs in ((span.begin_us, row.begin), (span.end_us, row.end)):
                 assert abs((theirs - begin).total_seconds() * 1e6 - ours) <= slack_us
+    paused = timeline[
+        timeline["state"] == "paused"
+    ]  # a shift that falls due meanwhile is closed, and the outage goes on
+    wanted = [(paused["begin"].min(), paused["end"].max())] if len(paused) else []
+    assert [
+        (run.begin + pd.Timedelta(span.begin_us, "us"), run.begin + pd.Timedelta(span.end_us, "us"))
+        for span in found.outages()
+    ] == wanted
     assert found.late.late[found.worst] == run.summary["late"]
     _, waiting = found.queues[found.worst]
     assert abs(int(waiting.max()) - run.summary["queue_max"]) <= 1 and int(waiting[-1]) == 0
 
 
 def test_every_plan_sees_the_same_days(outlooks: Outlooks) -> None:
-    few, many = (outlooks.of(Plan(n, 6.0, 1.0, 12.0, "central")) for n in (1, 6))
+    few, many = (outlooks.of(outlooks.plan._replace(registers=n)) for n in (1, 6))
     assert few.days is many.days
-    twice = outlooks.of(Plan(6, 6.0, 2.0, 12.0, "central"))
+    twice = outlooks.of(outlooks.plan._replace(registers=6, rate=2.0))
     assert np.mean(twice.late.receipts) == pytest.approx(2 * np.mean(many.late.receipts), rel=0.2)
 
 
@@ -88,6 +103,24 @@ def test_the_answer_and_its_chart(outlooks: Outlooks) -> None:
     assert any("largest burst" in formula.name for formula in found.theory)
     chart = found.plot()
     assert isinstance(chart, Chart) and chart._repr_png_() == found.plot()._repr_png_()
+
+
+def test_closings_and_outages_can_be_turned(outlooks: Outlooks) -> None:
+    """A closing at night costs nothing, one at noon does; a register that is out costs most when others close."""
+    plan = outlooks.plan._replace(registers=2)
+    late = {
+        name: sum(outlooks.of(plan._replace(**change)).late.late)
+        for name, change in {
+            "noon": {},
+            "night": {"first_closing": "23:30"},
+            "apart": {"stagger_min": 20.0},
+            "apart, one out": {"stagger_min": 20.0, "first_closing": "12:00", "out_min": 60.0},
+        }.items()
+    }
+    assert late["night"] == late["apart"] == 0 < late["apart, one out"]
+    assert late["noon"] > 0
+    words = outlooks.of(plan._replace(out_min=30.0, stagger_min=5.0)).words()
+    assert "one of them out for 30 min" in words and "from 13:00, 5 min apart" in words
 
 
 @pytest.mark.parametrize(
@@ -112,7 +145,8 @@ def test_months_are_no_day() -> None:
 
 def test_a_shop_without_orders_has_an_outlook_too() -> None:
     scenario = bench.load(TOGETHER, ['arrivals={kind="poisson",rate_per_min=0}', "expect={}", "faults=[]"])
-    found = Outlooks(scenario, days=2).of(Plan(2, 6.0, 1.0, 12.0, "central"))
+    outlooks = Outlooks(scenario, days=2)
+    found = outlooks.of(outlooks.plan)
     assert found.late.receipts == (0, 0) and found.late.share().estimate == 0.0
     assert found.plot()._repr_png_()
 
