@@ -626,6 +626,20 @@ def _queues(
             stations[_BACKLOG_US, best] += _estimate_us(stations, best, lines[receipt])
         stations[_LOAD, best] += 1
         register[receipt] = best
+        begin_us = max(now_us, stations[_FREE_US, best])
+        if simple and begin_us < stations[_STOP_US, best] and stations[_OPENED_US, best] != NEVER:
+            # `_plan` as it mostly goes, written out: to hand all the arrays over costs as much as the rest of a receipt
+            finish_us = begin_us + service_us[stations[_SERVICE_CLASS, best], receipt]
+            following[receipt] = -1
+            done_us[receipt] = finish_us
+            stations[_FREE_US, best] = stations[_LAST_DONE_US, best] = finish_us
+            if firsts[best] < 0:
+                firsts[best] = receipt
+                next_us[best] = finish_us
+            else:
+                following[stations[_LAST, best]] = receipt
+            stations[_LAST, best] = receipt
+            continue
         _plan(rules, close_at_us, stations, pauses, service_us, done_us, following, best, receipt, now_us)
         change_us = min(change_us, stations[_STOP_US, best])  # it may have opened its shift
         if followed:
