@@ -12,7 +12,7 @@ from typing import Any
 from bench.scenario import Scenario
 from bench.scenario_arrivals import PoissonArrivals, TraceArrivals
 from bench.scenario_faults import PlannedOutage
-from bench.scenario_model import US_PER_DAY, day_time_text, day_time_us
+from bench.scenario_model import US_PER_DAY, US_PER_S, day_time_text, day_time_us
 from bench.simulate import places
 
 
@@ -48,7 +48,7 @@ def one_out(scenario: Scenario, begin_s: float, for_s: float) -> Scenario:
     """The first register is out of service from ``begin_s`` seconds of the run on."""
     if for_s <= 0:
         return scenario
-    at = (scenario.start + dt.timedelta(seconds=begin_s)).strftime("%H:%M:%S")
+    at = day_time_text(scenario.start_of_day_us + round(begin_s) * US_PER_S)
     outage = PlannedOutage(kind="planned_outage", target=scenario.registers()[0].name, at=at, for_s=for_s)
     return scenario.model_copy(update={"faults": (*scenario.faults, outage)})
 
