@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.fewest import fewest
 from bench.planner import Lateness, SameDays, busiest_hour
 from bench.progress import Progress
 from bench.scenario import Scenario, ScenarioError
@@ -104,17 +105,18 @@ def largest_burst(
             raise ScenarioError(f"{scenario.name}: a burst at {clock}: that is outside the run")
         tried: dict[int, Lateness] = {}
 
-        def survived(orders: int, clock: str = clock, tried: dict[int, Lateness] = tried) -> bool:
+        def too_many(orders: int, clock: str = clock, tried: dict[int, Lateness] = tried) -> bool:
             if orders not in tried:
                 burst = _with_burst(scenario, clock, orders)
                 same = SameDays(burst, replications, seed, executor)
                 moment_us = scenario.at_us(clock)
                 (tried[orders],) = same.lateness([burst], paid_us=(moment_us, moment_us + 1))
-            return enough(tried[orders], late_share)
+            return not enough(tried[orders], late_share)
 
-        by_moment[name] = _most_survived(survived, most)
+        found = fewest(too_many, 1, most)
+        by_moment[name] = most if found is None else found - 1
         kept = (by_moment[name], by_moment[name] + 1)
-        edges[name] = {orders: found for orders, found in tried.items() if orders in kept}
+        edges[name] = {orders: what for orders, what in tried.items() if orders in kept}
         if progress is not None:
             progress(number + 1, len(moments))
     return LargestBurst(
@@ -126,22 +128,6 @@ def largest_burst(
         edges,
         fluid_burst(scenario.shop.deadline_s, _capacity(scenario), rate),
     )
-
-
-def _most_survived(survived: Any, most: int) -> int:
-    size = 1
-    while survived(size):
-        if size == most:
-            return most
-        size = min(2 * size, most)
-    good, bad = size // 2, size
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        if survived(middle):
-            good = middle
-        else:
-            bad = middle
-    return good
 
 
 def _with_burst(scenario: Scenario, clock: str, orders: int) -> Scenario:

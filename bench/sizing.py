@@ -15,7 +15,7 @@ target. Each farm is a run of the compiled kernel, whose numbers are those of fi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from bench import kernel
+from bench.fewest import fewest
 from bench.growth import Growth
 from bench.planner import Lateness, Overview, SameDays, day, left_out, offered_load, unavoidably_late
 from bench.progress import Progress
@@ -280,22 +281,20 @@ def size(
         )
         assumed = _assumptions(scenario, [Overview(len(first.traffic), first.kinds, load)], template)[:2]
         return Sizing(
-            *(
-                scenario.name,
-                template,
-                None,
-                others,
-                {},
-                late_share,
-                1,
-                most,
-                1,
-                scenario.farm.policy,
-                {},
-                load,
-                (),
-                assumed,
-            ),
+            scenario=scenario.name,
+            template=template,
+            registers=None,
+            others=others,
+            counts={},
+            late_share=late_share,
+            least=1,
+            most=most,
+            days=1,
+            policy=scenario.farm.policy,
+            tried={},
+            load=load,
+            changes=(),
+            assumptions=assumed,
             question=scenario.question,
             why=why,
         )
@@ -369,22 +368,6 @@ def _by_theory(scenario: Scenario, days: Sequence[Overview], late_share: float, 
 def enough(found: Lateness, late_share: float) -> bool:
     """Whether a farm keeps the target: none late in any day, or the upper 95 % bound over the days within it."""
     return not sum(found.late) or found.share().high <= late_share
-
-
-def fewest(keeps: Callable[[int], bool], least: int, most: int) -> int | None:
-    """The smallest count from ``least`` to ``most`` that keeps: bracketed by doubling, then bisected. More are taken to be no worse."""
-    below, count = least - 1, least
-    while not keeps(count):
-        if count == most:
-            return None
-        below, count = count, min(2 * count, most)
-    while count - below > 1:
-        middle = (below + count) // 2
-        if keeps(middle):
-            count = middle
-        else:
-            below = middle
-    return count
 
 
 def _changes(farm: Scenario, same: SameDays, late_share: float) -> list[Change]:

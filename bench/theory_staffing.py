@@ -21,7 +21,8 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from bench.theory import MMc, erlang_c, mgc_wait_s
+from bench.fewest import fewest
+from bench.theory import MMc, mgc_wait_s
 
 _NORMAL = NormalDist()
 
@@ -67,24 +68,10 @@ def smallest(rate: float, service_s: float, target: float, quality: Quality, mos
 
 
 def _fewest(keeps: Callable[[int], bool], least: int, most: int, target: float) -> int:
-    """The smallest number of servers that keeps, bracketed by doubling and then bisected: more are never worse."""
-    below, count = least - 1, least
-    while count > most or not keeps(count):
-        if count >= most:
-            raise ValueError(f"not even {most} servers reach the target {target:g}")
-        below, count = count, min(2 * count, most)
-    while count - below > 1:
-        middle = (below + count) // 2
-        below, count = (below, middle) if keeps(middle) else (middle, count)
-    return count
-
-
-def waiting_share_staffing(load: float, waiting_share: float) -> int:
-    """The fewest servers at which at most this share of orders waits (exact Erlang C, beside the square-root rule)."""
-    servers = max(1, math.floor(load) + 1)
-    while erlang_c(servers, load) > waiting_share:
-        servers += 1
-    return servers
+    found = fewest(keeps, least, most)
+    if found is None:
+        raise ValueError(f"not even {most} servers reach the target {target:g}")
+    return found
 
 
 def sipp(
